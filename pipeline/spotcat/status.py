@@ -1,0 +1,93 @@
+"""What can be said of a star: one status, any number of flags, and the errors a person sees.
+
+A status says how far a star got; it is a code and never an exception, so one bad star cannot stop its
+neighbours.  Flags qualify a result that exists.  Both travel to the catalog as integers whose words are
+stored beside them (the CF convention's ``flag_values`` / ``flag_masks`` and ``flag_meanings``).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+
+
+class Status(IntEnum):
+    """How far a star got.  0 is a finished fit; everything else has no usable period."""
+
+    OK = 0
+    NOT_CONVERGED = 1
+    FEW_POINTS = 2
+    NO_FINITE_FLUX = 3
+    CONSTANT_FLUX = 4
+    UNREADABLE = 5
+    UNSUPPORTED = 6
+    MIXED_AUTHORS = 7
+    ID_CONFLICT = 8
+    FIT_FAILED = 9
+
+    @property
+    def words(self) -> str:
+        """A sentence for the catalog's ``reason`` column."""
+        return _STATUS_WORDS[self]
+
+
+_STATUS_WORDS = {
+    Status.OK: "",
+    Status.NOT_CONVERGED: "the fit did not converge",
+    Status.FEW_POINTS: "too few points to search for a period",
+    Status.NO_FINITE_FLUX: "no finite flux",
+    Status.CONSTANT_FLUX: "the flux is constant",
+    Status.UNREADABLE: "the file cannot be read",
+    Status.UNSUPPORTED: "the product is not supported",
+    Status.MIXED_AUTHORS: "files from several authors; choose one with [input] author",
+    Status.ID_CONFLICT: "the file belongs to another star than the manifest says",
+    Status.FIT_FAILED: "the likelihood is not finite",
+}
+
+
+class Flag(IntFlag):
+    """Qualities of a result; 0 is a clean one."""
+
+    NONE = 0
+    NOT_DETECTED = 1 << 0
+    PRIOR_EDGE = 1 << 1
+    ALIAS_POSSIBLE = 1 << 2
+    FEW_CYCLES = 1 << 3
+    WINDOW_ALIAS = 1 << 4
+    STRICTLY_PERIODIC = 1 << 5
+    ERRORS_ESTIMATED = 1 << 6
+    FILES_REFUSED = 1 << 7
+    METHODS_DISAGREE = 1 << 8
+
+    @property
+    def words(self) -> list[str]:
+        """One phrase for every bit that is set, lowest bit first."""
+        return [_FLAG_WORDS[bit] for bit in Flag if bit in self]
+
+
+_FLAG_WORDS = {
+    Flag.NOT_DETECTED: "rotation not detected",
+    Flag.PRIOR_EDGE: "the period lies at the edge of the search",
+    Flag.ALIAS_POSSIBLE: "half or double the period fits almost as well",
+    Flag.FEW_CYCLES: "fewer than three rotations observed",
+    Flag.WINDOW_ALIAS: "the period is one of the sampling window's own",
+    Flag.STRICTLY_PERIODIC: "strictly periodic: pulsation or binarity suspected",
+    Flag.ERRORS_ESTIMATED: "flux errors missing, estimated from the scatter",
+    Flag.FILES_REFUSED: "some files of this star were refused",
+    Flag.METHODS_DISAGREE: "Lomb-Scargle and autocorrelation both disagree with the period",
+}
+
+
+class SpotcatError(Exception):
+    """An error with one sentence for a person: what, where, what to do."""
+
+    exit_code = 1
+
+
+class InputError(SpotcatError):
+    """Bad usage, a bad recipe or bad input: the command ends with exit code 2."""
+
+    exit_code = 2
+
+
+class RunError(SpotcatError):
+    """A run that failed: the command ends with exit code 1."""
