@@ -9,6 +9,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import math
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
@@ -16,7 +18,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from spotcat.status import InputError
+from spotcat.status import InputError, RunError
 
 T = TypeVar("T")
 
@@ -74,16 +76,16 @@ class FitConfig:
     """Spot lifetimes of the search templates, in rotations."""
     n_harm: int = 4
     """Rotation harmonics in the covariance."""
-    n_latitude: int = 64
-    """Latitude nodes of the fitted kernel."""
     n_modes: int = 4
     """Period modes refined for each star, half and double the best among them."""
     refine_steps: int = 24
     """Levenberg-Marquardt steps of each mode."""
     confirm_modes: int = 3
     """Refined modes compared under the exact likelihood."""
-    confirm_steps: int = 4
-    """Quasi-Newton steps under the exact likelihood."""
+    confirm_steps: int = 6
+    """Quasi-Newton steps of each of them."""
+    polish_steps: int = 16
+    """Further steps of the best one."""
     batch: int = 16
     """Stars fitted together; also the size of a chunk."""
     detection: float = 12.0
@@ -151,6 +153,27 @@ def load_site(path: str | Path | None) -> Site:
     return site
 
 
+def write_recipe(recipe: Recipe, path: str | Path) -> None:
+    """Write a recipe with every default filled in; reading it back gives an equal recipe.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    import tomli_w
+
+    path = Path(path)
+    # A half-written recipe would make its run folder look like another survey's.
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("wb") as stream:
+            tomli_w.dump(to_dict(recipe), stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror})") from None
+
+
 def to_dict(config: Any) -> dict[str, Any]:
     """A config as plain dictionaries and lists, ready for TOML or JSON."""
     return json.loads(json.dumps(asdict(config)))
@@ -207,10 +230,12 @@ def _convert(kind: Any, value: Any, path: str, where: str) -> Any:
         if inner[-1] is not Ellipsis and len(value) != len(inner):
             raise InputError(f"{path}: '{where}' must have {len(inner)} values, got {len(value)}")
         return tuple(_convert(inner[0], item, path, where) for item in value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    if kind is float and type(value) is int:
+        value = float(value)
     if isinstance(kind, UnionType) or type(value) is not kind:
         raise InputError(f"{path}: '{where}' must be {kind.__name__}, got {value!r}")
+    if kind is float and not math.isfinite(value):
+        raise InputError(f"{path}: '{where}' must be finite, got {value!r}")
     return value
 
 
@@ -221,22 +246,41 @@ def _check_recipe(recipe: Recipe, path: str) -> None:
         (bool(recipe.survey.name), "survey.name must not be empty"),
         (bool(recipe.survey.output), "survey.output must not be empty"),
         (recipe.survey.seed >= 0, "survey.seed must not be negative"),
-        (clean.quality in ("none", "default", "hard", "hardest"),
-         "clean.quality must be none, default, hard or hardest"),
+        (
+            clean.quality in ("none", "default", "hard", "hardest"),
+            "clean.quality must be none, default, hard or hardest",
+        ),
         (clean.gap > 0, "clean.gap must be positive"),
         (fit.min_points >= 20, "fit.min_points must be at least 20"),
         (fit.max_points >= 128, "fit.max_points must be at least 128"),
+        (fit.cadence_min >= 0, "fit.cadence_min must not be negative"),
         (0 < fit.p_min < fit.p_max, "fit.p_min must be positive and below fit.p_max"),
         (fit.n_period >= 16, "fit.n_period must be at least 16"),
         (all(0 <= k < 0.9 for k in fit.shears) and len(fit.shears) > 0, "fit.shears must lie in [0, 0.9)"),
         (all(q > 0 for q in fit.lifetimes) and len(fit.lifetimes) > 0, "fit.lifetimes must be positive"),
         (3 <= fit.n_harm <= 8, "fit.n_harm must lie in 3..8"),
-        (fit.n_latitude >= 16 and fit.n_latitude % 2 == 0, "fit.n_latitude must be even and at least 16"),
         (1 <= fit.confirm_modes <= fit.n_modes, "fit.confirm_modes must lie in 1..fit.n_modes"),
         (fit.n_modes >= 3, "fit.n_modes must be at least 3 (the best, its half and its double)"),
-        (fit.refine_steps >= 1 and fit.confirm_steps >= 0, "fit.refine_steps must be positive"),
+        (
+            min(fit.refine_steps, fit.confirm_steps, fit.polish_steps) >= 1,
+            "fit.refine_steps, fit.confirm_steps and fit.polish_steps must be positive",
+        ),
         (fit.batch >= 1, "fit.batch must be positive"),
     ]
-    for holds, words in rules:
+    for holds, words in rules + _simulate_rules(recipe.simulate):
         if not holds:
             raise InputError(f"{path}: {words}")
+
+
+def _simulate_rules(sim: SimulateConfig) -> list[tuple[bool, str]]:
+    return [
+        (sim.n_stars >= 0, "simulate.n_stars must not be negative"),
+        (0 < sim.cadence < sim.baseline, "simulate.cadence must be positive and below simulate.baseline"),
+        (0 <= sim.gaps < 1, "simulate.gaps must lie in [0, 1)"),
+        (0 < sim.period[0] <= sim.period[1], "simulate.period must be (low, high), low positive"),
+        (0 <= sim.kappa[0] <= sim.kappa[1] < 1, "simulate.kappa must be (low, high) within [0, 1)"),
+        (0 <= sim.lspot[0] <= sim.lspot[1], "simulate.lspot must be (low, high), low not negative"),
+        (0 < sim.tau_spot[0] <= sim.tau_spot[1], "simulate.tau_spot must be (low, high), low positive"),
+        (0 < sim.n_spots[0] <= sim.n_spots[1], "simulate.n_spots must be (low, high), low positive"),
+        (0 <= sim.noise[0] <= sim.noise[1], "simulate.noise must be (low, high), low not negative"),
+    ]

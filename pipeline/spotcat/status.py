@@ -23,6 +23,7 @@ class Status(IntEnum):
     MIXED_AUTHORS = 7
     ID_CONFLICT = 8
     FIT_FAILED = 9
+    NO_FLUX_LEVEL = 10
 
     @property
     def words(self) -> str:
@@ -41,6 +42,7 @@ _STATUS_WORDS = {
     Status.MIXED_AUTHORS: "files from several authors; choose one with [input] author",
     Status.ID_CONFLICT: "the file belongs to another star than the manifest says",
     Status.FIT_FAILED: "the likelihood is not finite",
+    Status.NO_FLUX_LEVEL: "the flux is not well above zero, so no relative flux exists",
 }
 
 
@@ -52,11 +54,9 @@ class Flag(IntFlag):
     PRIOR_EDGE = 1 << 1
     ALIAS_POSSIBLE = 1 << 2
     FEW_CYCLES = 1 << 3
-    WINDOW_ALIAS = 1 << 4
-    STRICTLY_PERIODIC = 1 << 5
-    ERRORS_ESTIMATED = 1 << 6
-    FILES_REFUSED = 1 << 7
-    METHODS_DISAGREE = 1 << 8
+    METHODS_DISAGREE = 1 << 4
+    ERRORS_ESTIMATED = 1 << 5
+    FILES_REFUSED = 1 << 6
 
     @property
     def words(self) -> list[str]:
@@ -69,12 +69,20 @@ _FLAG_WORDS = {
     Flag.PRIOR_EDGE: "the period lies at the edge of the search",
     Flag.ALIAS_POSSIBLE: "half or double the period fits almost as well",
     Flag.FEW_CYCLES: "fewer than three rotations observed",
-    Flag.WINDOW_ALIAS: "the period is one of the sampling window's own",
-    Flag.STRICTLY_PERIODIC: "strictly periodic: pulsation or binarity suspected",
+    Flag.METHODS_DISAGREE: "Lomb-Scargle and autocorrelation both disagree with the period",
     Flag.ERRORS_ESTIMATED: "flux errors missing, estimated from the scatter",
     Flag.FILES_REFUSED: "some files of this star were refused",
-    Flag.METHODS_DISAGREE: "Lomb-Scargle and autocorrelation both disagree with the period",
 }
+
+
+class LifetimeFlag(IntEnum):
+    """What a fitted spot lifetime is worth."""
+
+    NOT_FITTED = -1
+    MEASURED = 0
+    LOWER_LIMIT = 1
+    UPPER_LIMIT = 2
+    DEGENERATE_WITH_SHEAR = 3
 
 
 class SpotcatError(Exception):

@@ -1,0 +1,122 @@
+"""From parts to a catalog: sorted by star, in large chunks, swapped in whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spotcat.catalog.atomic import replacing_folder
+from spotcat.catalog.layout import blank, create_array, root_attributes
+from spotcat.catalog.schema import ARRAYS, COLUMNS, FORMAT, SCHEMA_VERSION, Column, attributes
+from spotcat.catalog.writer import read_part
+from spotcat.status import InputError, RunError
+
+ROWS = 65_536
+"""Stars in a chunk of a table column: 10^6 rows filter four times faster than in chunks of 256."""
+
+_ARRAY_ROWS = 4_096
+"""Stars in a chunk of an array, which is hundreds of values wide; divides `ROWS`."""
+
+
+@dataclass(frozen=True)
+class _Index:
+    """Where each row of the catalog comes from."""
+
+    parts: list[Path]
+    part: np.ndarray
+    row: np.ndarray
+    widths: dict[str, int]
+
+
+def finalise(parts: Sequence[Path], target: Path, attrs: Mapping[str, Any]) -> int:
+    """Join parts into a catalog sorted by star id, replacing an earlier one.
+
+    The bytes depend on the stars and the attributes alone, not on how the stars were divided among parts nor
+    on the parts' order.  One writer at a time; who holds the earlier catalog open must open the new one.
+
+    Args:
+        parts: folders that `write_part` filled.
+        target: folder of the catalog.
+        attrs: attributes of the whole catalog, anything that JSON can hold; ``fit_parameters`` names the
+            columns of ``fit_vector``.
+
+    Returns:
+        The number of stars.
+
+    Raises:
+        InputError: there are no parts, or `target` holds something else than a catalog.
+        RunError: a part is missing or damaged, a star is in two rows, parts disagree on the width of an
+            array, or the catalog cannot be written.  An earlier catalog is untouched.
+    """
+    from zarr import create_group
+
+    if not parts:
+        raise InputError(f"{target}: there is nothing to finalise; run the fit first")
+    if target.exists() and root_attributes(target).get("format") != FORMAT:
+        raise InputError(f"{target}: holds something else than a catalog; move it away")
+    index = _index(sorted(set(parts)))
+    n_stars = len(index.row)
+    columns = [*COLUMNS, *(array for array in ARRAYS if array.name in index.widths)]
+    marks = {**attrs, "format": FORMAT, "schema_version": SCHEMA_VERSION}
+    with replacing_folder(target) as partial:
+        group = create_group(partial, attributes=dict(sorted(marks.items())), overwrite=True)
+        arrays = {}
+        for column in columns:
+            shape = (n_stars, *_tail(column, index))
+            rows = ROWS if len(shape) == 1 else _ARRAY_ROWS
+            arrays[column.name] = create_array(group, column, shape, rows, attributes(column))
+        for start in range(0, n_stars, ROWS):
+            stop = min(start + ROWS, n_stars)
+            for name, values in _gather(index, columns, start, stop).items():
+                arrays[name][start:stop] = values
+    return n_stars
+
+
+def _index(parts: list[Path]) -> _Index:
+    """Read which stars the parts hold, checking every part on the way."""
+    ids, owners, rows = [], [], []
+    widths: dict[str, int] = {}
+    for number, folder in enumerate(parts):
+        part = read_part(folder)
+        ids.append(part["star_id"])
+        owners.append(np.full(len(ids[-1]), number))
+        rows.append(np.arange(len(ids[-1])))
+        for array in ARRAYS:
+            if array.name in part:
+                width = part[array.name].shape[1]
+                if widths.setdefault(array.name, width) != width:
+                    raise RunError(
+                        f"{folder}: '{array.name}' is {width} wide, {widths[array.name]} in other parts; "
+                        f"delete the parts and run again"
+                    )
+    star_id, owner, row = np.concatenate(ids), np.concatenate(owners), np.concatenate(rows)
+    order = np.argsort(star_id, kind="stable")
+    twice = np.flatnonzero(np.diff(star_id[order]) == 0)
+    if len(twice):
+        first, second = order[twice[0]], order[twice[0] + 1]
+        raise RunError(
+            f"star {star_id[first]} is in two rows, of {parts[owner[first]]} and {parts[owner[second]]}; "
+            f"delete the parts and run again"
+        )
+    return _Index(parts, owner[order], row[order], widths)
+
+
+def _gather(index: _Index, columns: Sequence[Column], start: int, stop: int) -> dict[str, np.ndarray]:
+    """The catalog's rows from `start` to `stop`; reads only the parts that hold some of them."""
+    owner, row = index.part[start:stop], index.row[start:stop]
+    values = {column.name: blank(column, (stop - start, *_tail(column, index))) for column in columns}
+    for number in np.unique(owner):
+        part = read_part(index.parts[number])
+        here = owner == number
+        for name in values:
+            if name in part:
+                values[name][here] = part[name][row[here]]
+    return values
+
+
+def _tail(column: Column, index: _Index) -> tuple[int, ...]:
+    return (index.widths[column.name],) if len(column.dims) > 1 else ()

@@ -1,0 +1,114 @@
+"""Which chunks are done: one small file per chunk, written after the chunk's part.
+
+Resuming trusts the ledger alone.  A part without an entry is made again; an entry without its part counts
+for nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from spotcat.catalog.atomic import write_file, writing
+from spotcat.catalog.writer import recorded_checksum
+from spotcat.status import InputError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the ledger knows of a finished chunk."""
+
+    chunk: str
+    n_stars: int
+    checksum: str
+    seconds: float
+    fingerprint: dict[str, str]
+
+
+class Ledger:
+    """The ledger of a run folder.
+
+    Args:
+        folder: the ledger's folder; the parts are in ``parts/<chunk>`` beside it.
+        fingerprint: what the chunks depend on, a digest each, such as ``config``, ``code`` and ``input``.
+    """
+
+    def __init__(self, folder: Path, fingerprint: Mapping[str, str]) -> None:
+        self.folder = Path(folder)
+        self.fingerprint = dict(sorted(fingerprint.items()))
+
+    def part(self, chunk: str) -> Path:
+        """The folder of a chunk's part.
+
+        Raises:
+            ValueError: the name cannot be a folder's.
+        """
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", chunk):
+            raise ValueError(f"not a chunk name: {chunk!r}")
+        return self.folder.parent / "parts" / chunk
+
+    def record(self, chunk: str, n_stars: int, checksum: str, seconds: float) -> None:
+        """Note a chunk as done; call this after its part is written.
+
+        Args:
+            chunk: name of the chunk, also of its part's folder.
+            n_stars: stars in the part.
+            checksum: what `write_part` returned.
+            seconds: time that the chunk took [s].
+
+        Raises:
+            RunError: the ledger cannot be written.
+        """
+        self.part(chunk)
+        entry = Entry(chunk, n_stars, checksum, round(seconds, 3), self.fingerprint)
+        text = json.dumps(asdict(entry), sort_keys=True, indent=1) + "\n"
+        write_file(self.folder / f"{chunk}.json", text.encode())
+
+    def done(self) -> dict[str, Entry]:
+        """The finished chunks by name: an entry with this fingerprint, and the part that it speaks of."""
+        return {
+            entry.chunk: entry
+            for entry in self._entries()
+            if entry.fingerprint == self.fingerprint and recorded_checksum(self.part(entry.chunk)) == entry.checksum
+        }
+
+    def check(self) -> None:
+        """Refuse to go on with a run that began under another fingerprint.
+
+        Raises:
+            InputError: names what changed.
+        """
+        for entry in self._entries():
+            keys = sorted({*entry.fingerprint, *self.fingerprint})
+            changed = [key for key in keys if entry.fingerprint.get(key) != self.fingerprint.get(key)]
+            if changed:
+                raise InputError(
+                    f"{self.folder.parent}: the {' and the '.join(changed)} changed since this run began; "
+                    f"give the survey another output, or delete this folder to start again"
+                )
+
+    def sweep(self) -> None:
+        """Delete what killed writers left here and among the parts; call it while no writer lives.
+
+        Raises:
+            RunError: a file cannot be deleted.
+        """
+        for pattern in ("*.partial", "../parts/*/*.partial"):
+            for path in self.folder.glob(pattern):
+                with writing(path):
+                    path.unlink(missing_ok=True)
+
+    def _entries(self) -> list[Entry]:
+        """Every readable entry, by chunk; a damaged one is no entry, so that its chunk is made again."""
+        entries = []
+        for path in sorted(self.folder.glob("*.json")):
+            try:
+                entry = Entry(**json.loads(path.read_text()))
+            except (OSError, ValueError, TypeError):
+                continue
+            if entry.chunk == path.stem:
+                entries.append(entry)
+        return entries

@@ -1,0 +1,161 @@
+"""Every column of the catalog, in one table that drives the stores, the exports and the documentation.
+
+The order of `COLUMNS` is the order in which tables are printed: the answer first, where it came from last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from spotcat.config import nearest
+from spotcat.status import Flag, InputError, LifetimeFlag, Status
+
+SCHEMA_VERSION = 1
+"""Changes when a column is renamed, removed or changes its meaning; other versions are refused."""
+
+
+FORMAT = "spotcat catalog"
+"""Marks a store as a catalog."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One quantity per star.
+
+    Attributes:
+        name: name in the store and in expressions.
+        dtype: NumPy type code; ``str`` for text.
+        unit: VOUnit; empty for a pure number, a code or text.
+        ucd: UCD1+.
+        description: one sentence.
+        fill: value where nothing is known; None where a value must be given.
+        dims: dimensions of the array; a table column has ``star`` alone.
+    """
+
+    name: str
+    dtype: str
+    unit: str
+    ucd: str
+    description: str
+    fill: int | float | str | None
+    dims: tuple[str, ...] = ("star",)
+
+
+_NAN = float("nan")
+
+
+def _number(name: str, unit: str, ucd: str, description: str) -> Column:
+    return Column(name, "f8", unit, ucd, description, _NAN)
+
+
+def _with_errors(name: str, unit: str, ucd: str, description: str) -> tuple[Column, ...]:
+    """A fitted quantity and its 16th and 84th percentile values (values, not offsets)."""
+    return (
+        _number(name, unit, ucd, description),
+        _number(f"{name}_lower", unit, f"{ucd};stat.min", f"16th percentile of {name}"),
+        _number(f"{name}_upper", unit, f"{ucd};stat.max", f"84th percentile of {name}"),
+    )
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("star_id", "i8", "", "meta.id;meta.main", "Number of the star, unique across missions", None),
+    Column("name", "str", "", "meta.id", "Name of the star, such as KIC 10002792", None),
+    *_with_errors("prot", "d", "time.period.rotation", "Photometric rotation period of the fitted latitudes"),
+    *_with_errors("peq", "d", "time.period.rotation", "Rotation period of the equator"),
+    _number("p_second", "d", "time.period.rotation", "Best period of another mode than prot"),
+    _number("p_second_lnodds", "", "stat.likelihood", "ln posterior odds of p_second against prot"),
+    _number("p_ls", "d", "time.period", "Period of the highest Lomb-Scargle peak"),
+    _number("p_acf", "d", "time.period", "Period of the autocorrelation function"),
+    _number("lnl_rotation", "", "stat.likelihood", "Penalised ln likelihood gain of rotation over none"),
+    Column("rotating", "i1", "", "meta.code;src.var", "Whether rotation was detected", 0),
+    _number("rvar", "", "src.var.amplitude", "Range between the 5th and 95th percentile of relative flux"),
+    _number("sph", "", "src.var.amplitude;stat.mean", "Mean scatter of relative flux in windows of 5 prot"),
+    *_with_errors("spot_lifetime", "d", "time.lifetime;stat.fwhm", "Full width at half maximum of spot area"),
+    Column(
+        "lifetime_flag",
+        "i1",
+        "",
+        "meta.code.qual;time.lifetime",
+        "What the spot lifetime is worth",
+        int(LifetimeFlag.NOT_FITTED),
+    ),
+    *_with_errors("n_life_rot", "", "time.lifetime;arith.ratio", "Spot lifetime in rotations"),
+    *_with_errors("lspot", "d", "time.duration", "Time that a spot spends at its full size"),
+    *_with_errors("tau_spot", "d", "time.scale", "Time in which a spot grows or decays"),
+    *_with_errors("spot_support", "d", "time.duration", "Time from first to last trace of a spot"),
+    *_with_errors("kappa", "", "phys.veloc.rotat;arith.variation", "Relative shear from equator to pole"),
+    *_with_errors("inc", "rad", "pos.posAng;stat.fit.param", "Inclination of the spin axis, 0 is pole-on"),
+    *_with_errors("sigma_k", "", "src.var.amplitude;stat.fit.param", "Amplitude of the spot covariance"),
+    Column("status", "i1", "", "meta.code.status", "How far the star got; 0 is a finished fit", None),
+    Column("flags", "i4", "", "meta.code.qual", "Qualities of the result, one bit each; 0 is clean", 0),
+    Column("reason", "str", "", "meta.note", "Why there is no result, or empty", ""),
+    Column("mission", "str", "", "meta.id;instr.obsty", "Kepler, K2, TESS, or table", ""),
+    Column("mission_id", "i8", "", "meta.id.cross", "KIC, EPIC or TIC number, -1 without one", -1),
+    _number("ra", "deg", "pos.eq.ra", "Right ascension of the file's header"),
+    _number("dec", "deg", "pos.eq.dec", "Declination of the file's header"),
+    Column("mag", "f4", "mag", "phot.mag;em.opt", "Magnitude in the mission's band", _NAN),
+    Column("author", "str", "", "meta.id;meta.software", "Pipeline that made the light curve", ""),
+    Column("crowding", "f4", "", "phot.flux;arith.ratio", "Share of the flux that is the star's own", _NAN),
+    Column("n_points", "i4", "", "meta.number;obs", "Valid measurements", 0),
+    Column("n_segments", "i4", "", "meta.number;obs.sequence", "Quarters, sectors or parts of them", 0),
+    _number("baseline", "d", "time.duration;obs", "Time from the first to the last measurement"),
+    _number("duty", "", "stat.filling;time.duration", "Share of the baseline that was measured"),
+    _number("longest_segment", "d", "time.duration;obs.sequence;stat.max", "Length of the longest segment"),
+    _number("dt", "d", "time.resolution", "Bin width of the fitted light curve"),
+    Column("input_hash", "str", "", "meta.checksum", "Digest of the star's light curve", ""),
+)
+
+ARRAYS: tuple[Column, ...] = (
+    Column(
+        "gp_periodogram",
+        "f4",
+        "",
+        "stat.likelihood",
+        "Penalised ln likelihood gain over no rotation at each trial period",
+        _NAN,
+        ("star", "period"),
+    ),
+    Column("gp_period", "f8", "d", "time.period", "Trial periods of the star", _NAN, ("star", "period")),
+    Column(
+        "fit_vector",
+        "f8",
+        "",
+        "stat.fit.param",
+        "Fitted parameters, named by the catalog's attribute fit_parameters",
+        _NAN,
+        ("star", "parameter"),
+    ),
+)
+
+PRINTED: tuple[str, ...] = (
+    *("name", "prot", "prot_lower", "prot_upper", "p_second", "spot_lifetime", "lifetime_flag"),
+    *("kappa", "rvar", "rotating", "status", "flags"),
+)
+"""The columns that fit on a screen, for printed tables where none were asked for."""
+
+_CODES: dict[str, dict[int, str]] = {
+    "status": {int(code): code.name.lower() for code in Status},
+    "lifetime_flag": {int(code): code.name.lower() for code in LifetimeFlag},
+    "rotating": {0: "not_detected", 1: "rotating"},
+}
+_MASKS: dict[str, dict[int, str]] = {"flags": {int(bit): str(bit.name).lower() for bit in Flag}}
+
+
+def attributes(column: Column) -> dict[str, Any]:
+    """Attributes stored with a column: units, ucd, description and, for codes, the CF convention's words."""
+    stored: dict[str, Any] = {"description": column.description, "ucd": column.ucd, "units": column.unit}
+    for key, table in (("flag_values", _CODES), ("flag_masks", _MASKS)):
+        if column.name in table:
+            stored[key] = list(table[column.name])
+            stored["flag_meanings"] = " ".join(table[column.name].values())
+    return dict(sorted(stored.items()))
+
+
+def check_names(names: Iterable[str], known: Iterable[str]) -> None:
+    """Raise `InputError` for the first name that is not among the known columns."""
+    known = list(known)
+    for name in names:
+        if name not in known:
+            raise InputError(f"unknown column {name!r}; {nearest(name, known)}")

@@ -1,0 +1,87 @@
+"""The two classical period estimates, for comparison: Lomb-Scargle and the autocorrelation function."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import find_peaks
+
+_OVERSAMPLING = 8
+
+
+def lomb_scargle_periods(y: np.ndarray, mask: np.ndarray, dt: float, p_min: float, p_max: float) -> np.ndarray:
+    """Period of the highest peak of the least-squares periodogram with a floating mean.
+
+    Args:
+        y: gridded flux, zero where there is no measurement, shape (B, M).
+        mask: 1 where there is a measurement, shape (B, M).
+        dt: grid step [d].
+        p_min: shortest period [d].
+        p_max: longest period [d].
+
+    Returns:
+        Periods [d], shape (B,).
+    """
+    from astropy.timeseries import LombScargle
+
+    m = y.shape[1]
+    frequency = np.arange(1 / p_max, 1 / p_min, 1 / (m * dt * _OVERSAMPLING))
+    best = np.full(len(y), np.nan)
+    for i, (flux, seen) in enumerate(zip(y, mask > 0, strict=True)):
+        power = LombScargle(np.flatnonzero(seen) * dt, flux[seen]).power(frequency, assume_regular_frequency=True)
+        best[i] = 1 / frequency[np.argmax(power)]
+    return best
+
+
+def autocorrelation_periods(y: np.ndarray, mask: np.ndarray, dt: float, p_min: float, p_max: float) -> np.ndarray:
+    """Period from the autocorrelation function after McQuillan et al. (2013, MNRAS 432, 1203).
+
+    The function is smoothed by a Gaussian of a tenth of the first peak's lag; the period is the lag of the first peak, or of
+    the second where that is higher (two active longitudes give a first peak at half the period).
+
+    Args:
+        y: gridded flux, zero where there is no measurement, shape (B, M).
+        mask: 1 where there is a measurement, shape (B, M).
+        dt: grid step [d].
+        p_min: shortest period [d].
+        p_max: longest period [d].
+
+    Returns:
+        Periods [d], shape (B,); NaN where there is no peak.
+    """
+    best = np.full(len(y), np.nan)
+    for i, acf in enumerate(autocorrelation(y, mask)):
+        acf = acf[: int(p_max / dt) + 2]
+        peaks = _peaks(acf, dt, p_min)
+        if peaks.size:
+            acf = gaussian_filter1d(acf, max(0.1 * peaks[0], 0.5))
+            peaks = _peaks(acf, dt, p_min)
+        if peaks.size:
+            first_two = peaks[:2]
+            best[i] = first_two[np.argmax(acf[first_two])] * dt
+    return best
+
+
+def autocorrelation(y: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Autocorrelation of masked, gridded flux, each lag divided by its own number of pairs.
+
+    Args:
+        y: flux, zero where there is no measurement, shape (B, M).
+        mask: 1 where there is a measurement, shape (B, M).
+
+    Returns:
+        Shape (B, M), 1 at lag zero; 0 where a lag has no pair or the flux is constant.
+    """
+    m = y.shape[-1]
+
+    def correlate(x: np.ndarray) -> np.ndarray:
+        return np.fft.irfft(np.abs(np.fft.rfft(x, 2 * m)) ** 2, 2 * m)[..., :m]
+
+    pairs = correlate(mask)
+    acf = np.where(pairs > 0.5, correlate(y * mask) / np.maximum(pairs, 0.5), 0.0)
+    return acf / np.where(acf[..., :1] > 0, acf[..., :1], 1.0)
+
+
+def _peaks(acf: np.ndarray, dt: float, p_min: float) -> np.ndarray:
+    peaks, _ = find_peaks(acf, height=0.0, prominence=0.02)
+    return peaks[peaks * dt >= p_min]

@@ -1,0 +1,1 @@
+"""Gaussian processes of spotted stars: kernels, linear algebra, likelihoods, priors and the one-star solver."""

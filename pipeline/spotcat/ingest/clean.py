@@ -1,0 +1,135 @@
+"""From delivered measurements to usable ones: finite, sorted, no duplicates, with errors and segments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spotcat.status import Status
+
+MIN_POINTS = 3
+"""Fewer valid measurements than this have neither a scatter nor a cadence."""
+
+_MAX_SEGMENTS = np.iinfo(np.int16).max
+_MAD_TO_SIGMA = 1.4826
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a file is not used."""
+
+    status: Status
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RawCurve:
+    """A light curve as delivered, quality mask applied; all arrays have one length.
+
+    ``flux_err`` and ``segment`` are None where the file has none.  ``quality`` is 0 for tables.
+    """
+
+    time: np.ndarray
+    flux: np.ndarray
+    flux_err: np.ndarray | None
+    quality: np.ndarray
+    segment: np.ndarray | None
+
+
+@dataclass(frozen=True, slots=True)
+class CleanCurve:
+    """A light curve ready for the store: finite, strictly increasing in time, segments in time order.
+
+    ``time`` is f8 [d]; ``flux`` and ``flux_err`` keep the delivered precision; ``quality`` is i4; ``segment``
+    is i2 and counts from 0.
+    """
+
+    time: np.ndarray
+    flux: np.ndarray
+    flux_err: np.ndarray
+    quality: np.ndarray
+    segment: np.ndarray
+    errors_estimated: bool
+
+
+def clean(raw: RawCurve, gap: float) -> CleanCurve | Refusal:
+    """Clean one file's light curve.
+
+    Args:
+        raw: the measurements as delivered.
+        gap: a gap in time longer than this [d] starts a new segment.
+
+    Returns:
+        The clean light curve, or why there is none.
+    """
+    order = _valid_order(raw)
+    if order.size == 0:
+        return Refusal(Status.NO_FINITE_FLUX, "no finite flux")
+    if order.size < MIN_POINTS:
+        return Refusal(Status.FEW_POINTS, f"{order.size} valid measurements")
+    time = raw.time[order].astype(np.float64)
+    flux = _native(raw.flux[order])
+    if np.all(flux == flux[0]):
+        return Refusal(Status.CONSTANT_FLUX, "the flux is constant")
+    segment = _segments(time, None if raw.segment is None else raw.segment[order], gap)
+    if isinstance(segment, Refusal):
+        return segment
+    if not _has_level(flux, segment):
+        return Refusal(Status.NO_FLUX_LEVEL, "the median flux of a segment is not well above zero")
+    flux_err, estimated = _errors(flux, None if raw.flux_err is None else raw.flux_err[order])
+    return CleanCurve(time, flux, flux_err, raw.quality[order].astype(np.int32), segment, estimated)
+
+
+def _valid_order(raw: RawCurve) -> np.ndarray:
+    """Indices of the finite measurements in time order, the first of each time kept."""
+    valid = np.flatnonzero(np.isfinite(raw.time) & np.isfinite(raw.flux))
+    order = valid[np.argsort(raw.time[valid], kind="stable")]
+    fresh = np.ones(order.size, dtype=bool)
+    fresh[1:] = np.diff(raw.time[order]) > 0
+    return order[fresh]
+
+
+def _native(values: np.ndarray) -> np.ndarray:
+    # FITS is big-endian, which JAX and zarr's codecs refuse.
+    return values.astype(values.dtype.newbyteorder("="))
+
+
+def _segments(time: np.ndarray, label: np.ndarray | None, gap: float) -> np.ndarray | Refusal:
+    """Segment numbers i2: a new one after every long gap and wherever the file's own label changes."""
+    starts = np.diff(time) > gap
+    if label is not None:
+        changes = np.diff(label) != 0
+        if np.count_nonzero(changes) >= np.unique(label).size:
+            return Refusal(Status.UNSUPPORTED, "the segments overlap in time")
+        starts |= changes
+    count = np.count_nonzero(starts) + 1
+    if count > _MAX_SEGMENTS:
+        return Refusal(Status.UNSUPPORTED, f"{count} segments; a larger clean.gap makes fewer")
+    return np.concatenate([[0], np.cumsum(starts)]).astype(np.int16)
+
+
+def _has_level(flux: np.ndarray, segment: np.ndarray) -> bool:
+    """Whether relative flux has a meaning in every segment.
+
+    Fluxes that are nowhere negative deviate from their median by at most the median itself, for half of them.
+    A larger typical deviation tells differences from a mean, such as ppm, from fluxes.
+    """
+    for part in np.split(flux.astype(np.float64), np.flatnonzero(np.diff(segment)) + 1):
+        level = np.median(part)
+        if not level > 0 or np.median(np.abs(part - level)) > level:
+            return False
+    return True
+
+
+def _errors(flux: np.ndarray, flux_err: np.ndarray | None) -> tuple[np.ndarray, bool]:
+    """The errors, the point-to-point scatter in place of those absent, not finite or not positive."""
+    errors = np.full_like(flux, np.nan) if flux_err is None else flux_err.astype(flux.dtype)
+    bad = ~(np.isfinite(errors) & (errors > 0))
+    if not bad.any():
+        return errors, False
+    steps = np.diff(flux.astype(np.float64))
+    scatter = _MAD_TO_SIGMA * np.median(np.abs(steps))
+    # More than half of a coarsely digitised flux may repeat its neighbour.
+    errors[bad] = (scatter or np.std(steps)) / np.sqrt(2)
+    return errors, True

@@ -1,0 +1,87 @@
+"""Which product a FITS file is, told from its headers and name before any reader sees it.
+
+The archive's products copy each other's cards: many carry the CREATOR of the file they were made from.  So
+marks of a derived product come first, and an official light curve must also look like one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+KEPLER, K2, SPOC, TABLE = "Kepler", "K2", "SPOC", "table"
+"""Products with a reader; each is also the name of its author."""
+
+# (product, 0 for the primary header or 1 for the first extension, card, text within its lower-case value)
+_MARKS = (
+    ("QLP", 0, "ORIGIN", "mit/qlp"),
+    ("CDIPS", 0, "ORIGIN", "cdips"),
+    ("TASOC", 0, "ORIGIN", "tasoc"),
+    ("TGLC", 0, "ORIGIN", "tglc"),
+    ("KEPSEISMIC", 0, "ORIGIN", "cea & ssi"),
+    ("K2SC", 0, "CREATOR", "k2sc"),
+    ("EVEREST", 0, "COMMENT", "everest"),
+    ("K2SFF", 1, "EXTNAME", "bestaper"),
+    ("K2VARCAT", 1, "TTYPE2", "aptflux"),
+)
+_DERIVED_FILE = re.compile(r"^hlsp_([a-z0-9-]+)_")
+_OFFICIAL_HLSP = "tess-data-alerts"  # SPOC's own light curves of the first two sectors, before their release
+
+
+_OTHER = "a "
+"""Begins the words for a file that bears no other maker's mark."""
+
+
+def detect(file: str, primary: Mapping[str, Any], extension: Mapping[str, Any]) -> str:
+    """The product's name: one of the supported four, or words for a person.
+
+    Args:
+        file: base name.
+        primary: header of the primary HDU.
+        extension: header of the first extension, empty where there is none.
+    """
+    derived = _derived(file, (primary, extension))
+    if derived:
+        return derived
+    telescope = str(primary.get("TELESCOP", "")).strip()
+    creator = str(primary.get("CREATOR", "")).strip().lstrip("0123456789 ")
+    if not telescope and not creator:
+        return f"{_OTHER}FITS file without TELESCOP and CREATOR"
+    if telescope in ("Kepler", "TESS"):
+        if "targetpixel" in creator.lower():
+            return f"{_OTHER}{telescope} target pixel file"
+        if _is_light_curve(creator, extension):
+            return SPOC if telescope == "TESS" else _kepler_mission(primary)
+    return f"{_OTHER}{telescope or 'FITS'} product by {creator or 'an unnamed program'}"
+
+
+def is_mission_file(product: str) -> bool:
+    """Whether the file claims to be as a mission wrote it, all its extensions included."""
+    return product in (KEPLER, K2, SPOC) or product.startswith(_OTHER)
+
+
+def extensions_missing(primary: Mapping[str, Any], found: int) -> bool:
+    """Whether a mission's file ends before its last extension, as an interrupted download does."""
+    promised = primary.get("NEXTEND")
+    return isinstance(promised, int) and found < promised
+
+
+def _derived(file: str, headers: tuple[Mapping[str, Any], Mapping[str, Any]]) -> str:
+    """The name of a product that others made from a mission's data; empty for none."""
+    match = _DERIVED_FILE.match(file.lower())
+    if match and match[1] != _OFFICIAL_HLSP:
+        return match[1].upper()
+    for product, hdu, card, mark in _MARKS:
+        if mark in str(headers[hdu].get(card, "")).lower():
+            return product
+    return ""
+
+
+def _is_light_curve(creator: str, extension: Mapping[str, Any]) -> bool:
+    by_exporter = "fluxexporter" in creator.lower() or "lightcurve" in creator.lower()
+    return by_exporter and str(extension.get("EXTNAME", "")).strip() == "LIGHTCURVE"
+
+
+def _kepler_mission(primary: Mapping[str, Any]) -> str:
+    return K2 if str(primary.get("MISSION", "")).strip() == "K2" else KEPLER

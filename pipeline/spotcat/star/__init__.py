@@ -1,0 +1,1 @@
+"""Physics of a spotted star: envelopes, visibility, latitudes, and the light curves they make."""

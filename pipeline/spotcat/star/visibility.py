@@ -1,0 +1,139 @@
+"""What a rotating, inclined star shows of a small spot: ``V = max(0, a0 + a1 cos(longitude))``.
+
+``a0 = cos i sin phi`` and ``a1 = sin i cos phi`` for inclination ``i`` and latitude ``phi``.  A spot is seen while its
+longitude is within ``theta_v`` of the meridian; ``theta_v = arccos(-a0/a1)`` is 0 for a spot that never rises and pi for
+one that never sets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+
+def projection(phi: ArrayLike, inc: ArrayLike) -> tuple[Array, Array, Array]:
+    """Projection terms and half-width of visibility of a spot.
+
+    Args:
+        phi: latitude [rad].
+        inc: inclination [rad], 0 seen pole-on, pi/2 edge-on.
+
+    Returns:
+        ``a0``, ``a1`` and ``theta_v`` [rad], broadcast over the arguments.
+    """
+    a0 = jnp.cos(inc) * jnp.sin(phi)
+    a1 = jnp.sin(inc) * jnp.cos(phi)
+    rises_and_sets = jnp.abs(a0) < a1 * (1 - 1e-14)
+    # arccos has an infinite slope at the circumpolar limits and a1 may be zero: guard the argument as well
+    # as the value, or the branch that is not taken poisons every gradient.
+    ratio = jnp.where(rises_and_sets, -a0 / jnp.where(rises_and_sets, a1, 1.0), 0.0)
+    theta = jnp.where(rises_and_sets, jnp.arccos(ratio), jnp.where(a0 > 0, jnp.pi, 0.0))
+    return a0, a1, theta
+
+
+def fourier_coefficients(phi: ArrayLike, inc: ArrayLike, n_harm: int) -> Array:
+    """Coefficients of ``V = sum_n c_n exp(i n longitude)`` for ``n = 0 .. n_harm``.
+
+    ``c_n = (a0 sin(n theta)/n + a1/2 [sin((n-1) theta)/(n-1) + sin((n+1) theta)/(n+1)]) / pi``, with its limits at n = 0, 1.
+
+    Args:
+        phi: latitude [rad], shape S.
+        inc: inclination [rad], broadcast with `phi`.
+        n_harm: highest harmonic, at least 1.
+
+    Returns:
+        Shape (n_harm + 1, S).
+    """
+    a0, a1, theta = projection(phi, inc)
+    sine = [jnp.zeros_like(theta)] + [jnp.sin(n * theta) for n in range(1, n_harm + 2)]
+    c = [theta * a0 + a1 * sine[1], a0 * sine[1] + a1 / 2 * (theta + sine[2] / 2)]
+    c += [a0 * sine[n] / n + a1 / 2 * (sine[n - 1] / (n - 1) + sine[n + 1] / (n + 1)) for n in range(2, n_harm + 1)]
+    return jnp.stack(c) / jnp.pi
+
+
+def phase_autocorrelation(psi: ArrayLike, phi: ArrayLike, inc: ArrayLike) -> Array:
+    """Longitude average of ``V(x) V(x + psi)``: all harmonics at once, ``c_0^2 + 2 sum_n c_n^2 cos(n psi)``.
+
+    Both factors are positive on an arc of half-width ``h = theta - psi/2`` about the middle of the two meridian passages, and
+    for a spot seen more than half the time on a second arc through the far side.  On such an arc, with ``k = cos(psi/2)``,
+    the integral is ``2 h a0^2 + 4 a0 a1 k sin h + a1^2 (h cos psi + sin h cos h)``.
+
+    Args:
+        psi: difference in longitude [rad], broadcast with the others.
+        phi: latitude [rad].
+        inc: inclination [rad].
+
+    Returns:
+        The average, dimensionless.
+    """
+    a0, a1, theta = projection(phi, inc)
+    half = jnp.mod(jnp.asarray(psi) / 2, jnp.pi)  # psi/2 in [0, pi)
+    s, k = jnp.sin(half), jnp.cos(half)
+    sin_t, cos_t = jnp.sin(theta), jnp.cos(theta)
+    cos_psi = k * k - s * s
+
+    def arc(h: Array, sin_h: Array, cos_h: Array, k: Array) -> Array:
+        value = 2 * h * a0**2 + 4 * a0 * a1 * k * sin_h + a1**2 * (h * cos_psi + sin_h * cos_h)
+        return jnp.where(h > 0, value, 0.0)
+
+    near = arc(theta - half, sin_t * k - cos_t * s, cos_t * k + sin_t * s, k)
+    far = arc(theta + half - jnp.pi, -(sin_t * k + cos_t * s), sin_t * s - cos_t * k, -k)
+    return (near + far) / (2 * jnp.pi)
+
+
+def rotation_rate(phi: ArrayLike, peq: ArrayLike, kappa: ArrayLike) -> Array:
+    """Angular velocity ``omega_0 = 2 pi (1 - kappa sin^2 phi) / P_eq`` [rad/d] at latitude `phi` [rad]."""
+    return 2 * jnp.pi * (1 - kappa * jnp.sin(phi) ** 2) / peq
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, repr=False)
+class VisibilityFunction:
+    """Small spots on a differentially rotating, inclined star.
+
+    Attributes:
+        peq: equatorial rotation period [d], positive.
+        kappa: relative shear ``1 - omega(pole)/omega(equator)``.
+        inc: inclination [rad].
+
+    Raises:
+        ValueError: the period is a number that is not positive (tracers are not checked).
+    """
+
+    peq: Any
+    kappa: Any
+    inc: Any
+
+    param_keys: ClassVar[tuple[str, ...]] = ("peq", "kappa", "inc")
+
+    def __post_init__(self) -> None:
+        if isinstance(self.peq, float | int) and not self.peq > 0:
+            raise ValueError(f"peq must be positive, got {self.peq} d")
+
+    @property
+    def param_dict(self) -> dict[str, Any]:
+        """Parameter names and values."""
+        return {key: getattr(self, key) for key in self.param_keys}
+
+    def omega_0(self, phi: ArrayLike) -> Array:
+        """Angular velocity [rad/d] at latitude `phi` [rad]."""
+        return rotation_rate(phi, self.peq, self.kappa)
+
+    def c_n(self, phi: ArrayLike, n_harm: int = 4) -> Array:
+        """Fourier coefficients ``c_0 .. c_n_harm`` at latitude `phi` [rad]; the first axis is the harmonic."""
+        return fourier_coefficients(phi, self.inc, n_harm)
+
+    def get_sympy(self) -> dict[str, Any]:
+        """Print the closed forms as LaTeX and return them as SymPy expressions."""
+        from spotcat.star import symbolic
+
+        return symbolic.show_visibility(self)
+
+    def __repr__(self) -> str:
+        inc = f"{self.inc:.3f}" if isinstance(self.inc, float | int) else self.inc
+        return f"VisibilityFunction(peq={self.peq}, kappa={self.kappa}, inc={inc})"

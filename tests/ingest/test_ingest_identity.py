@@ -1,0 +1,95 @@
+"""Star numbers and names from headers, file names and tables."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from spotcat.ingest.identity import (
+    Identity,
+    file_identity,
+    header_identity,
+    mission_identity,
+    parse_name,
+    stem_of,
+    table_identity,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "star_id", "mission"),
+    [
+        ("KIC 10002792", 1_000_010_002_792, "Kepler"),
+        ("EPIC 211015853", 2_000_211_015_853, "K2"),
+        ("TIC 129636548", 3_000_129_636_548, "TESS"),
+    ],
+)
+def test_mission_names(name: str, star_id: int, mission: str) -> None:
+    number = int(name.split()[1])
+    expected = Identity(star_id, name, mission, number)
+    assert mission_identity(name.split()[0], number) == expected
+    assert parse_name(name) == expected
+    assert parse_name(f" {name.lower().replace(' ', '')} ") == expected
+
+
+@pytest.mark.parametrize("name", ["", "KIC", "KIC ten", "Kepler-90", "KIC 1b", "KIC 5 A", "XKIC 5"])
+def test_other_names_are_not_catalog_numbers(name: str) -> None:
+    assert parse_name(name) is None
+
+
+def test_table_ids_follow_the_name() -> None:
+    hexadecimal = hashlib.sha256(b"sim_0007").hexdigest()[:15]
+    identity = table_identity("sim_0007")
+    assert identity.star_id == 4 * 10**18 + int(hexadecimal, 16) % 10**17
+    assert identity.star_id < 2**63
+    assert (identity.name, identity.mission, identity.mission_id) == ("sim_0007", "table", -1)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("kplr002157356-2010265121752_llc.fits", "KIC 2157356"),
+        ("ktwo211015853-c04_llc.fits.gz", "EPIC 211015853"),
+        ("tess2018206045859-s0001-0000000129636548-0120-s_lc.fits", "TIC 129636548"),
+        ("hlsp_tess-data-alerts_tess_phot_00025155310-s01_tess_v1_lc.fits", "TIC 25155310"),
+        ("hlsp_qlp_tess_ffi_s0027-0000000358107516_tess_v01_llc.fits", "TIC 358107516"),
+        ("hlsp_k2sc_k2_llc_211099743-c04_kepler_v2_lc.fits", "EPIC 211099743"),
+        ("hlsp_kepseismic_kepler_phot_kplr003733735-20d_kepler_v1_cor-filt-inp.fits", "KIC 3733735"),
+        ("KIC 10002792.fits", "KIC 10002792"),
+        ("mystery.v2.fits", "mystery.v2"),
+    ],
+)
+def test_file_names(file: str, name: str) -> None:
+    identity = file_identity(file)
+    assert identity.name == name
+    assert identity == (parse_name(name) or Identity(table_identity(name).star_id, name, "", -1))
+
+
+def test_gaia_numbers_are_not_tic_numbers() -> None:
+    file = "hlsp_cdips_tess_ffi_gaiatwo0003007171311355035136-0006_tess_v01_llc.fits"
+    assert file_identity(file).mission_id == -1
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ({"KEPLERID": 2157356, "MISSION": "Kepler"}, "KIC 2157356"),
+        ({"KEPLERID": 2157356}, "KIC 2157356"),
+        ({"KEPLERID": 60017806, "MISSION": "K2"}, "EPIC 60017806"),
+        ({"KEPLERID": 211015853}, "EPIC 211015853"),
+        ({"TICID": "443387847", "OBJECT": "3007171311355035136"}, "TIC 443387847"),
+        ({"OBJECT": "KIC 3733735"}, "KIC 3733735"),
+    ],
+)
+def test_headers(header: dict[str, object], name: str) -> None:
+    assert header_identity(header) == parse_name(name)
+
+
+@pytest.mark.parametrize("header", [{}, {"KEPLERID": None}, {"TICID": 0}, {"OBJECT": "M67"}])
+def test_headers_without_a_star(header: dict[str, object]) -> None:
+    assert header_identity(header) is None
+
+
+def test_stem() -> None:
+    assert [stem_of(file) for file in ("a.csv", "a.b.ecsv", "a.fits.gz", "a")] == ["a", "a.b", "a", "a"]
