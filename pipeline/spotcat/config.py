@@ -84,7 +84,7 @@ class FitConfig:
     """Refined modes compared under the exact likelihood."""
     confirm_steps: int = 6
     """Quasi-Newton steps of each of them."""
-    polish_steps: int = 16
+    polish_steps: int = 12
     """Further steps of the best one."""
     batch: int = 16
     """Stars fitted together; also the size of a chunk."""

@@ -22,7 +22,7 @@ from spotcat.fit.buckets import (
 from spotcat.fit.classical import autocorrelation_periods, lomb_scargle_periods
 from spotcat.fit.confirm import Confirmed, GridStar, block_for, confirm
 from spotcat.fit.posterior import Quantities, laplace_draws
-from spotcat.fit.refine import Mode, lanes_for, refine, starting_points
+from spotcat.fit.refine import Mode, curvature_at, lanes_for, refine, starting_points
 from spotcat.fit.search import Bank, Found, make_bank, null_value, search
 from spotcat.gp.composite import support_steps
 from spotcat.gp.whittle import periodogram
@@ -130,8 +130,9 @@ def _fit_modes(batch: GridBatch, found: Found, bank: Bank, spec: BucketSpec, con
     best = Mode(first.theta[:, None], first.value[:, None], first.curvature[:, None])
     best = _mode(climb(best, n_steps=config.polish_steps), 0)
 
-    quantities, draws = laplace_draws(best.theta, best.curvature, batch.scale, layout)
-    second, _ = laplace_draws(other.theta, other.curvature, batch.scale, layout)
+    curvature = curvature_at(best.theta, seen, batch.width, layout)
+    quantities, draws = laplace_draws(best.theta, curvature, batch.scale, layout)
+    second, _ = laplace_draws(other.theta, curvature, batch.scale, layout)
     fit = Fit(
         theta=best.theta,
         value=best.value,

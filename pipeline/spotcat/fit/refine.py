@@ -22,6 +22,9 @@ from spotcat.gp.whittle import Periodogram, expected_power, negative_log_likelih
 
 PERIOD_BOX = 0.25
 """A mode may move this far in ln P."""
+LN_WHITE_MIN = -5.0
+"""No spot model describes a star to better than 8 % of its scatter; a lower noise would let misfit decide the period."""
+
 _FLOOR = 1e-10
 
 
@@ -67,7 +70,7 @@ def starting_points(templates: Array, powers: Array, layout: Layout) -> Array:
 
 def box(start: Array, layout: Layout) -> tuple[Array, Array]:
     """Lower and upper bounds of the coordinates for a mode that starts at `start`."""
-    low = [-PERIOD_BOX, -6.0, -6.0, -3.0, -3.0, -14.0] + [-8.0] * (layout.n_harm + 1) + [-16.0] * (N_RED + 1)
+    low = [-PERIOD_BOX, -6.0, -6.0, -3.0, -3.0, -14.0] + [-8.0] * (layout.n_harm + 1) + [-16.0] * N_RED + [LN_WHITE_MIN]
     high = [PERIOD_BOX, 6.0, 6.0, 7.0, 7.0, 6.0] + [8.0] * (layout.n_harm + 1) + [4.0] * (N_RED + 1)
     at_period = jnp.where(jnp.arange(layout.n_theta) == 0, start[0], 0.0)
     return jnp.array(low) + at_period, jnp.array(high) + at_period
@@ -133,6 +136,29 @@ def _positive_definite(curvature: Array) -> Array:
     """Nearest matrix without eigenvalues below that of a weak prior; the isotropic prior on inclination can add some."""
     values, vectors = jnp.linalg.eigh(curvature)
     return (vectors * jnp.maximum(values, 1e-2)) @ vectors.T
+
+
+@partial(jax.jit, static_argnums=3)
+def curvature_at(theta: Array, stars: Periodogram, width: Array, layout: Layout) -> Array:
+    """Expected information of likelihood plus prior at given points.
+
+    Args:
+        theta: parameters, shape (B, n_theta).
+        stars: periodograms in float64, leading axis B.
+        width: bin widths [d], shape (B,).
+        layout: the bucket's model.
+
+    Returns:
+        Positive definite matrices, shape (B, n_theta, n_theta).
+    """
+
+    def one(point: tuple[Array, Periodogram, Array]) -> Array:
+        t, star, w = point
+        expected, jacobian = expected_and_jacobian(t, star.window, w, layout)
+        j = jacobian / expected[:, None]
+        return _positive_definite(j.T @ j + jax.hessian(negative_log_prior)(t, layout))
+
+    return jax.lax.map(one, (theta, stars, width))
 
 
 def damped_step(slope: Array, curvature: Array, damping: Array) -> Array:

@@ -27,7 +27,7 @@ from spotcat.star.latitude import uniform_nodes
 from spotcat.star.visibility import fourier_coefficients, phase_autocorrelation, rotation_rate
 
 _LAG_BLOCK = 128
-_NODES_MIN, _NODES_MAX = 64, 1 << 18
+_NODES_MIN, _NODES_MAX = 128, 1 << 18
 
 
 def spot_covariance(lag: ArrayLike, model: SpotEvolutionModel, n_latitude: int) -> Array:
@@ -89,7 +89,7 @@ def latitude_nodes_needed(model: SpotEvolutionModel, lag_max: float) -> int:
     """Latitude nodes of one hemisphere for an error below 1e-6 of K(0) up to a lag.
 
     The integrand's phase runs over ``kappa omega_eq lag`` radians between equator and pole; measured against adaptive
-    quadrature over periods 0.2-80 d and shears up to 0.9, a few nodes per radian suffice.  Counts are powers of
+    quadrature over periods 0.2-80 d and shears up to 0.9, sixteen nodes per radian suffice.  Counts are powers of
     two, so that neighbouring models share a compiled kernel.
 
     Args:
@@ -99,7 +99,7 @@ def latitude_nodes_needed(model: SpotEvolutionModel, lag_max: float) -> int:
     vis = model.visibility
     lag_max = min(lag_max, float(model.kernel_support()))
     radians = abs(float(vis.kappa)) * 2 * np.pi / float(vis.peq) * lag_max
-    return int(min(max(_NODES_MIN, 2 ** np.ceil(np.log2(_NODES_MIN + 8 * radians))), _NODES_MAX))
+    return int(min(max(_NODES_MIN, 2 ** np.ceil(np.log2(_NODES_MIN + 16 * radians))), _NODES_MAX))
 
 
 @partial(jax.jit, static_argnums=2)

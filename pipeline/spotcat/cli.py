@@ -1,0 +1,201 @@
+"""The command line: one subcommand per stage, errors as one line, nothing imported that a command does not need."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from spotcat import __version__
+from spotcat.status import InputError, SpotcatError
+
+if TYPE_CHECKING:
+    from spotcat.run.stages import CatalogSummary
+
+_INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: those of the command line if None.
+
+    Returns:
+        The exit code: 0, 1 for a run that failed, 2 for bad usage or bad input, 130 after Ctrl-C.
+    """
+    debug = "--debug" in (sys.argv if arguments is None else arguments)
+    try:
+        options = _parser().parse_args(arguments)
+        options.command(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has seen enough.
+        _drop_output()
+    except KeyboardInterrupt:
+        print("spotcat: interrupted; the same command goes on from here", file=sys.stderr)
+        return _INTERRUPTED
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        text = str(error)
+        if isinstance(error, OSError):
+            _drop_output()
+        elif not isinstance(error, SpotcatError):
+            text = f"internal error: {type(error).__name__}: {text} (--debug tells more)"
+        print(f"spotcat: {' '.join(text.split())}", file=sys.stderr)
+        return error.exit_code if isinstance(error, SpotcatError) else 1
+    return 0
+
+
+def _drop_output() -> None:
+    """Forget what is left of the output; Python would complain again when it closes it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see `{self.prog} --help`")
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = _Parser(add_help=False)
+    # Accepted before and after the command; the default must not undo what was said before it.
+    common.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks of errors")
+    parser = _Parser(prog="spotcat", description="Rotation and starspot catalogs of surveys.", parents=[common])
+    parser.add_argument("--version", action="version", version=f"spotcat {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(name: str, command: object, words: str) -> argparse.ArgumentParser:
+        sub: argparse.ArgumentParser = commands.add_parser(
+            name, help=words, description=words[0].upper() + words[1:] + ".", parents=[common]
+        )
+        sub.set_defaults(command=command)
+        return sub
+
+    _add_stages(add("run", _run, "ingest, fit and finalise a survey, or go on where it was left"), site=True)
+    _add_stages(add("ingest", _ingest, "read a survey's light curves into its store"), site=False)
+    _add_stages(add("fit", _fit, "fit the stars of an ingested survey"), site=True)
+    _add_stages(add("finalise", _finalise, "join the fitted stars into a catalog"), site=False)
+    status = add("status", _status, "say how far a run is")
+    status.add_argument("run", metavar="RUN", help="run folder, or recipe")
+    _add_query(add("query", _query, "select stars of a catalog"))
+    show = add("show", _show, "draw a star: light curve, periodogram, autocorrelation")
+    show.add_argument("catalog", metavar="CATALOG")
+    show.add_argument("name", metavar="NAME", help="such as 'KIC 10002792'")
+    show.add_argument("--out", metavar="FILE", type=Path, required=True, help="PNG file to write")
+    _add_stages(add("simulate", _simulate, "make a survey with known truth"), site=False)
+    return parser
+
+
+def _add_stages(parser: argparse.ArgumentParser, *, site: bool) -> None:
+    parser.add_argument("recipe", metavar="RECIPE", help="TOML file that says what to run")
+    if site:
+        parser.add_argument("--site", metavar="SITE", help="TOML file that says where (default: this machine)")
+
+
+def _add_query(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("catalog", metavar="CATALOG")
+    parser.add_argument("expression", metavar="EXPR", nargs="?", default="", help="such as 'prot > 5'")
+    parser.add_argument("--columns", metavar="A,B", help="columns to give, in that order")
+    parser.add_argument("--star", metavar="NAME", help="one star, by name or star id")
+    parser.add_argument("--format", metavar="table|csv|json", help="default: the suffix of --out, or table")
+    parser.add_argument("--out", metavar="FILE", type=Path, help="file to write instead of standard output")
+    parser.add_argument("--limit", metavar="N", type=int, help="give the first N stars only")
+
+
+def _run(options: argparse.Namespace) -> None:
+    from spotcat.config import load_recipe, load_site
+    from spotcat.run.stages import run_survey
+
+    _print_summary(run_survey(load_recipe(options.recipe), load_site(options.site)))
+
+
+def _ingest(options: argparse.Namespace) -> None:
+    from spotcat.config import load_recipe
+    from spotcat.run.stages import ingest_stage
+
+    ingest_stage(load_recipe(options.recipe))
+
+
+def _fit(options: argparse.Namespace) -> None:
+    from spotcat.config import load_recipe, load_site
+    from spotcat.run.stages import fit_stage
+
+    fit_stage(load_recipe(options.recipe), load_site(options.site))
+
+
+def _finalise(options: argparse.Namespace) -> None:
+    from spotcat.config import load_recipe
+    from spotcat.run.stages import finalise_stage
+
+    _print_summary(finalise_stage(load_recipe(options.recipe)))
+
+
+def _print_summary(summary: CatalogSummary) -> None:
+    counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.items())
+    print(f"{summary.path}: {summary.n_stars} stars ({counts})")
+
+
+def _status(options: argparse.Namespace) -> None:
+    from spotcat.config import load_recipe
+    from spotcat.run.stages import status_of
+
+    path = Path(options.run)
+    status = status_of(path if path.is_dir() else load_recipe(path).survey.output)
+    if status.finished:
+        stage = "finished"
+    elif not status.n_stars:
+        stage = "nothing ingested yet"
+    else:
+        stage = (
+            f"{status.n_done} of {status.n_stars} stars and {status.chunks_done} of {status.n_chunks} chunks "
+            f"fitted in {status.seconds:.0f} s of work"
+        )
+    print(f"{status.name}: {stage}{'; at work' if status.running else ''}")
+    if status.changed:
+        print(status.changed)
+
+
+def _query(options: argparse.Namespace) -> None:
+    from spotcat.catalog.export import export, export_file
+    from spotcat.catalog.query import open_catalog, query, star
+    from spotcat.catalog.schema import PRINTED
+
+    suffix = options.out.suffix.lstrip(".") if options.out else ""
+    form = options.format or (suffix if suffix in ("csv", "json") else "table")
+    if options.limit is not None and options.limit < 0:
+        raise InputError(f"--limit must not be negative, got {options.limit}")
+    columns = list(PRINTED) if form == "table" else None
+    if options.columns is not None:
+        columns = [name.strip() for name in options.columns.split(",") if name.strip()]
+        if not columns:
+            raise InputError("--columns names no column")
+    catalog = open_catalog(options.catalog)
+    if options.star is not None:
+        catalog = star(catalog, options.star)
+    rows = query(catalog, options.expression, columns).isel(star=slice(options.limit))
+    if options.out is None:
+        export(rows, form, sys.stdout)
+    else:
+        export_file(rows, form, options.out)
+
+
+def _show(options: argparse.Namespace) -> None:
+    from spotcat.report.star_page import show
+
+    show(options.catalog, options.name, options.out)
+
+
+def _simulate(options: argparse.Namespace) -> None:
+    from spotcat.check.simulate import simulate_survey
+    from spotcat.config import load_recipe
+
+    print(simulate_survey(load_recipe(options.recipe)))

@@ -1,0 +1,175 @@
+"""The regular grid that a light curve is binned to: its step, its length, and the binning itself.
+
+A grid is a function of the light curve's extent and the recipe, so that whoever has a catalog and its light
+curves can put a star back on the very grid of its fit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+from spotcat.config import FitConfig
+
+if TYPE_CHECKING:
+    from spotcat.gp.composite import Layout
+
+BINS_PER_PERIOD = 4
+"""Bins in the shortest period searched."""
+
+_MANTISSAS = (1.0, 1.25, 1.5)
+
+
+class Measurements(Protocol):
+    """One star's light curve: finite, sorted arrays of equal length."""
+
+    @property
+    def time(self) -> np.ndarray:
+        """Time [d]."""
+        ...
+
+    @property
+    def flux(self) -> np.ndarray:
+        """Relative flux, about 1 in every segment."""
+        ...
+
+    @property
+    def flux_err(self) -> np.ndarray:
+        """Error of the relative flux."""
+        ...
+
+    @property
+    def segment(self) -> np.ndarray:
+        """Segment number, 0, 1, ... in time order."""
+        ...
+
+
+class GridBatch(NamedTuple):
+    """Light curves on a grid, each in units of its own scatter; float64, leading axes (if any) the star.
+
+    Attributes:
+        y: flux, segment means removed, divided by `scale`; 0 where there is no measurement, shape (..., M).
+        relative_variance: error variances divided by their mean, shape (..., M).
+        mask: 1 where there is a measurement, shape (..., M).
+        segment: segment number, shape (..., M).
+        scale: standard deviation of the relative flux, shape (...).
+        width: bin width beyond the native sampling [d], shape (...).
+        white: the errors' variance in units of ``scale**2``, shape (...).
+    """
+
+    y: np.ndarray
+    relative_variance: np.ndarray
+    mask: np.ndarray
+    segment: np.ndarray
+    scale: np.ndarray
+    width: np.ndarray
+    white: np.ndarray
+
+
+class Grid(NamedTuple):
+    """Length and step of a regular grid in time.
+
+    Attributes:
+        n_time: grid points, a multiple of 4.
+        dt: grid step [d].
+    """
+
+    n_time: int
+    dt: float
+
+    def layout(self, n_harm: int) -> Layout:
+        """The covariance model on this grid, with `n_harm` rotation harmonics."""
+        from spotcat.gp.composite import Layout
+
+        nodes = 32 if self.n_time <= 512 else 64
+        return Layout(self.n_time, self.dt, n_harm, nodes)
+
+    def coarsened(self, factor: int) -> Grid:
+        """A grid of `factor` times the step that covers this one."""
+        if factor == 1:
+            return self
+        points = self.n_time // factor + 2
+        n_time = next(n for n in grid_lengths(points) if n >= points)
+        return Grid(n_time, float(f"{self.dt * factor:.5g}"))
+
+
+def grid_lengths(largest: int) -> list[int]:
+    """The ladder of grid lengths: 64, 80, 96, 128, 160, 192, ... up to the first not below `largest`."""
+    lengths: list[int] = []
+    power = 64
+    while not lengths or lengths[-1] < largest:
+        lengths += [int(power * m) for m in _MANTISSAS]
+        power *= 2
+    return [n for n in lengths if n < largest] + [min(n for n in lengths if n >= largest)]
+
+
+def search_grid(span: float, cadence: float, config: FitConfig) -> Grid:
+    """The grid on which a light curve's period is searched.
+
+    Args:
+        span: time between first and last measurement [d].
+        cadence: median spacing of the measurements [d].
+        config: limits on points and periods.
+    """
+    finest = max(config.p_min / BINS_PER_PERIOD, config.cadence_min)
+    needed = max(finest, span / (config.max_points - 2))
+    if cadence >= needed:
+        dt = float(f"{cadence:.5g}")
+    else:
+        dt = float(f"{finest * 2 ** (np.ceil(2 * np.log2(needed / finest) - 1e-9) / 2):.5g}")
+    points = int(np.floor(span / dt + 0.5)) + 1
+    return Grid(next(n for n in grid_lengths(points) if n >= points), dt)
+
+
+def fitted_grid(span: float, cadence: float, dt: float, config: FitConfig) -> Grid:
+    """The grid on which a star was fitted.
+
+    Args:
+        span: time between first and last measurement [d].
+        cadence: median spacing of the measurements [d].
+        dt: step of the fit's grid [d], the catalog's column ``dt``.
+        config: the settings of the fit.
+    """
+    grid = search_grid(span, cadence, config)
+    return grid.coarsened(round(dt / grid.dt))
+
+
+def grid_star(star: Measurements, n_time: int, dt: float) -> GridBatch:
+    """Bin one star.
+
+    A bin holds the mean of its measurements; where two segments meet in a bin the later one keeps it.  A star without
+    scatter gets scale 1 and zero flux.
+
+    Args:
+        star: the light curve; it must fit the grid.
+        n_time: grid points.
+        dt: grid step [d].
+
+    Returns:
+        The star, without a leading axis.
+    """
+    m = n_time
+    cell = np.floor((star.time - star.time[0]) / dt + 0.5).astype(int)
+    segment = np.zeros(m, dtype=np.int32)
+    np.maximum.at(segment, cell, star.segment)
+    keep = star.segment == segment[cell]
+    cell, flux, err = cell[keep], star.flux[keep], star.flux_err[keep]
+
+    count = np.bincount(cell, minlength=m)
+    mask = (count > 0).astype(float)
+    n = np.maximum(count, 1)
+    y = np.bincount(cell, flux, minlength=m) / n
+    variance = np.bincount(cell, err**2, minlength=m) / n**2
+
+    in_segment = np.maximum(np.bincount(segment, mask), 1)
+    y = (y - (np.bincount(segment, y * mask) / in_segment)[segment]) * mask
+    scatter = float(np.sqrt(np.sum(y**2) / mask.sum()))
+    scale = scatter if scatter > 0 else 1.0
+    mean_variance = float(np.sum(variance * mask) / mask.sum())
+    relative = np.where(mask > 0, variance / mean_variance, 1.0) if mean_variance > 0 else np.ones(m)
+
+    cadence = float(np.median(np.diff(star.time)))
+    width = np.sqrt(max(dt**2 - cadence**2, 0.0)) if cadence < 0.99 * dt else 0.0
+    scalars = (np.asarray(value) for value in (scale, width, mean_variance / scale**2))
+    return GridBatch(y / scale, relative, mask, segment, *scalars)

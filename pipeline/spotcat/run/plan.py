@@ -1,0 +1,67 @@
+"""Which stars are fitted together: a pure function of the star table and the recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+
+import numpy as np
+
+from spotcat.config import FitConfig
+from spotcat.fit.buckets import BucketSpec, choose_bucket
+from spotcat.status import Status
+
+UNFITTED = 4096
+"""Stars in a chunk of those that are not fitted."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Stars that one call works on and that make one part.
+
+    Attributes:
+        name: name of the part and of the ledger's entry.
+        star_ids: the stars, in order.
+        spec: the bucket they share; None for stars that are not fitted.
+        deadly: those of the stars that are left out of the fit because it kills the process it runs in.
+    """
+
+    name: str
+    star_ids: tuple[int, ...]
+    spec: BucketSpec | None
+    deadly: tuple[int, ...] = ()
+
+
+def plan_chunks(stars: Mapping[str, np.ndarray], config: FitConfig) -> list[Chunk]:
+    """Divide a survey into chunks, sorted by bucket and star id; stars that are not fitted come last.
+
+    Args:
+        stars: the store's star table; ``star_id``, ``status``, ``time_min``, ``time_max``, ``cadence`` and
+            ``n_segments`` are used, arrays of shape (n_stars,).
+        config: ``batch`` is the size of a chunk.
+
+    Returns:
+        Chunks that hold every star exactly once.
+    """
+    names = ("star_id", "status", "time_min", "time_max", "cadence", "n_segments")
+    fitted: list[tuple[BucketSpec, int]] = []
+    unfitted: list[int] = []
+    for star_id, status, first, last, cadence, n_segments in zip(
+        *(stars[name].tolist() for name in names), strict=True
+    ):
+        if status == Status.OK:
+            fitted.append((choose_bucket(last - first, cadence, n_segments, config), star_id))
+        else:
+            unfitted.append(star_id)
+    batches: list[tuple[BucketSpec | None, tuple[int, ...]]] = []
+    for spec, members in groupby(sorted(fitted), key=itemgetter(0)):
+        batches += [(spec, ids) for ids in _batched([star_id for _, star_id in members], config.batch)]
+    batches += [(None, ids) for ids in _batched(sorted(unfitted), UNFITTED)]
+    return [Chunk(f"chunk-{number:05d}", ids, spec) for number, (spec, ids) in enumerate(batches)]
+
+
+def _batched(star_ids: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
+    for start in range(0, len(star_ids), size):
+        yield tuple(star_ids[start : start + size])

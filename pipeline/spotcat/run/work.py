@@ -1,0 +1,207 @@
+"""What is done with one chunk: read its stars, fit them, write one part.
+
+This runs in worker processes.  It may be called twice for a chunk, even at the same time: the part is written
+in one step, and its bytes are the same.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import numpy as np
+
+from spotcat.catalog.layout import blank
+from spotcat.catalog.schema import COLUMNS
+from spotcat.catalog.writer import write_part
+from spotcat.config import Recipe, load_recipe
+from spotcat.ingest.store import LightCurve, LightCurveStore
+from spotcat.run.folder import RunFolder
+from spotcat.run.plan import Chunk
+from spotcat.status import RunError, SpotcatError, Status
+
+if TYPE_CHECKING:
+    from spotcat.fit.engine import FitTable
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_DISK = (errno.ENOSPC, errno.EROFS, errno.EDQUOT)
+_DEADLY = "the fit ended its process every time"
+
+
+class ChunkResult(NamedTuple):
+    """A finished chunk: its name, stars, the checksum of its part and the time it took [s]."""
+
+    name: str
+    n_stars: int
+    checksum: str
+    seconds: float
+
+
+def process_chunk(run_folder: Path, chunk: Chunk) -> ChunkResult:
+    """Fit a chunk's stars and write their part.
+
+    A star whose fit raises gets a row with `Status.FIT_FAILED` and the reason; its neighbours are fitted
+    without it.
+
+    Args:
+        run_folder: folder of a run whose light curves are ingested.
+        chunk: the stars.
+
+    Raises:
+        InputError: the recipe or the store is missing or incomplete.
+        RunError: the store is damaged, the part cannot be written, or memory or disk space ran out.
+    """
+    started = monotonic()
+    folder = RunFolder(run_folder)
+    recipe, store = _opened(folder)
+    columns = _known_columns(store.stars, chunk.star_ids)
+    arrays: dict[str, np.ndarray] = {}
+    row_of = {star_id: row for row, star_id in enumerate(chunk.star_ids)}
+    for star_id in chunk.deadly:
+        _fail(columns, [row_of[star_id]], _DEADLY)
+    for stars, outcome in _fitted(folder, chunk, recipe, store):
+        rows = [row_of[star.star_id] for star in stars]
+        if isinstance(outcome, Exception):
+            _fail(columns, rows, _sentence(outcome))
+        else:
+            _fill(columns, arrays, rows, outcome)
+    checksum = write_part(folder.parts / chunk.name, columns, arrays)
+    return ChunkResult(chunk.name, len(chunk.star_ids), checksum, monotonic() - started)
+
+
+def try_fit(run_folder: Path, chunk: Chunk) -> None:
+    """Fit a chunk's stars and forget the result: does the process survive it?"""
+    folder = RunFolder(run_folder)
+    for _ in _fitted(folder, chunk, *_opened(folder)):
+        pass
+
+
+def find_deadly(survives: Callable[[Chunk], bool], chunk: Chunk) -> tuple[int, ...]:
+    """The stars that end the process they are fitted in, found by halving a chunk that does.
+
+    Args:
+        survives: whether a process survives the fit of a chunk's stars.
+        chunk: one that no process survived.
+    """
+    if len(chunk.star_ids) == 1:
+        return chunk.star_ids
+    halves = [replace(chunk, star_ids=tuple(half)) for half in _halves(chunk.star_ids)]
+    return tuple(star_id for half in halves if not survives(half) for star_id in find_deadly(survives, half))
+
+
+def bisect(fit: Callable[[Sequence[T]], R], stars: Sequence[T]) -> Iterator[tuple[Sequence[T], R | Exception]]:
+    """Fit stars together; where that raises, its halves, and so on down to the stars that raise alone.
+
+    Args:
+        fit: fits some stars.
+        stars: the stars.
+
+    Yields:
+        Stars that were fitted together with their result, or a single star with its exception.
+
+    Raises:
+        OSError: the disk is full or read-only, which is no star's fault.
+        RunError: memory ran out.
+    """
+    try:
+        outcome: R | Exception = fit(stars)
+    except SpotcatError:
+        raise
+    except Exception as error:
+        _blame_no_star(error)
+        if len(stars) > 1:
+            for half in _halves(stars):
+                yield from bisect(fit, half)
+            return
+        outcome = error
+    yield stars, outcome
+
+
+def _fitted(
+    folder: RunFolder, chunk: Chunk, recipe: Recipe, store: LightCurveStore
+) -> Iterator[tuple[Sequence[LightCurve], FitTable | Exception]]:
+    alive = [star_id for star_id in chunk.star_ids if star_id not in chunk.deadly]
+    spec = chunk.spec
+    if spec is None or not alive:
+        return
+    # Outside of the bisection: an installation without JAX is no star's fault.
+    from spotcat.fit.engine import fit_stars
+
+    def fit(stars: Sequence[LightCurve]) -> FitTable:
+        return fit_stars(stars, spec, recipe.fit, lanes=recipe.fit.batch)
+
+    try:
+        yield from bisect(fit, store.read(alive))
+    except OSError as error:
+        raise RunError(f"{error.filename or folder.path}: {error.strerror or error}") from error
+
+
+def _opened(folder: RunFolder) -> tuple[Recipe, LightCurveStore]:
+    try:
+        changed = folder.store.stat().st_mtime_ns
+    except OSError:
+        changed = 0
+    return _open(folder.path, changed)
+
+
+# A survey's star table takes longer to read than a chunk's light curves.
+@lru_cache(maxsize=1)
+def _open(path: Path, changed: int) -> tuple[Recipe, LightCurveStore]:  # noqa: ARG001 -- part of the key
+    folder = RunFolder(path)
+    return load_recipe(folder.recipe), LightCurveStore(folder.store)
+
+
+def _known_columns(table: Mapping[str, np.ndarray], star_ids: Sequence[int]) -> dict[str, np.ndarray]:
+    """Every catalog column with what the star table knows, and blank where the fit has the say."""
+    columns = {column.name: blank(column, (len(star_ids),)) for column in COLUMNS}
+    rows = np.searchsorted(table["star_id"], star_ids)
+    for name, values in table.items():
+        if name in columns:
+            columns[name][:] = values[rows]
+    columns["baseline"][:] = (table["time_max"] - table["time_min"])[rows]
+    return columns
+
+
+def _fill(columns: dict[str, np.ndarray], arrays: dict[str, np.ndarray], rows: Sequence[int], table: FitTable) -> None:
+    for name, values in table.columns.items():
+        if name == "flags":
+            # Those of the light curve are there already.
+            columns[name][rows] |= values
+        else:
+            columns[name][rows] = values
+    for name, values in table.arrays.items():
+        shape = (len(columns["star_id"]), *values.shape[1:])
+        arrays.setdefault(name, np.full(shape, np.nan))[rows] = values
+
+
+def _fail(columns: dict[str, np.ndarray], rows: Sequence[int], reason: str) -> None:
+    columns["status"][rows] = Status.FIT_FAILED
+    columns["reason"][rows] = reason
+
+
+def _halves(items: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
+    middle = (len(items) + 1) // 2
+    return items[:middle], items[middle:]
+
+
+def _blame_no_star(error: Exception) -> None:
+    """Raise where the machine failed, not the star."""
+    if isinstance(error, OSError) and error.errno in _DISK:
+        raise error
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        raise RunError("a fit ran out of memory; use fewer workers or a smaller fit.max_points") from error
+
+
+def _sentence(error: Exception) -> str:
+    """One line that is the same in every run."""
+    text = next(iter(str(error).strip().splitlines()), "")
+    text = re.sub(r"0x[0-9a-f]+", "0x...", text)
+    return f"the fit failed ({type(error).__name__}{': ' if text else ''}{text[:200]})"

@@ -1,0 +1,142 @@
+"""Block-banded against dense, offsets marginalised against explicit ones, gradients, and the Whittle expectation."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.linalg import toeplitz
+
+from spotcat.gp.likelihood import log_likelihood, offset_columns
+from spotcat.gp.predict import predict
+from spotcat.gp.whittle import expected_power, negative_log_likelihood, periodogram
+from spotcat.star.envelope import trapezoid_autocorrelation
+
+
+class Problem(NamedTuple):
+    """A gappy light curve with unequal errors and three segments, one of them short."""
+
+    k: np.ndarray
+    variance: np.ndarray
+    y: np.ndarray
+    mask: np.ndarray
+    segment: np.ndarray
+
+    def dense(self, k: np.ndarray, variance: np.ndarray, y: np.ndarray) -> float:
+        """The same log-likelihood from explicit matrices."""
+        seen = self.mask > 0
+        c = toeplitz(k)[np.ix_(seen, seen)] + np.diag(variance[seen])
+        a = (self.segment[seen][:, None] == np.unique(self.segment[seen])[None, :]).astype(float)
+        inverse = np.linalg.inv(c)
+        g, b = a.T @ inverse @ a, a.T @ inverse @ y[seen]
+        chi2 = y[seen] @ inverse @ y[seen] - b @ np.linalg.solve(g, b)
+        log_dets = np.linalg.slogdet(c)[1] + np.linalg.slogdet(g)[1]
+        return -0.5 * (chi2 + log_dets + (seen.sum() - a.shape[1]) * np.log(2 * np.pi))
+
+    def ours(self, k: jax.Array, variance: jax.Array, y: jax.Array, block: int) -> jax.Array:
+        offsets = offset_columns(jnp.asarray(self.segment), jnp.asarray(self.mask), 5)
+        return log_likelihood(k, variance, y, jnp.asarray(self.mask), offsets, block)
+
+
+@pytest.fixture
+def problem() -> Problem:
+    rng = np.random.default_rng(0)
+    m = 256
+    lag = np.arange(m) * 0.5
+    k = np.asarray(trapezoid_autocorrelation(lag, 10.0, 5.0)) * np.cos(lag) / 12
+    mask = (rng.random(m) > 0.1).astype(float)
+    mask[60:80] = 0
+    return Problem(k, rng.uniform(0.1, 0.5, m), rng.normal(size=m) * mask, mask, np.digitize(np.arange(m), [100, 107]))
+
+
+@pytest.mark.parametrize("block", [256, 128, 64])
+def test_block_banded_equals_dense(problem: Problem, block: int) -> None:
+    want = problem.dense(problem.k, problem.variance, problem.y)
+    got = problem.ours(problem.k, problem.variance, problem.y, block)
+    assert float(got) == pytest.approx(want, rel=1e-9)
+
+
+@pytest.mark.parametrize("block", [256, 64])
+def test_derivatives_equal_finite_differences(problem: Problem, block: int) -> None:
+    arguments = [problem.k, problem.variance, problem.y]
+    slopes = jax.grad(lambda *a: problem.ours(*a, block), argnums=(0, 1, 2))(*map(jnp.asarray, arguments))
+    rng = np.random.default_rng(1)
+    for which, slope in enumerate(slopes):
+        direction = rng.normal(size=256) * (problem.mask if which else np.arange(256) < 40)
+        ends = []
+        for sign in (1, -1):
+            moved = list(arguments)
+            moved[which] = moved[which] + sign * 1e-6 * direction
+            ends.append(problem.dense(*moved))
+        assert float(slope @ direction) == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-5)
+
+
+def test_an_offset_of_a_segment_changes_nothing(problem: Problem) -> None:
+    shifted = problem.y + 7.0 * (problem.segment == 1) - 3.0
+    same = problem.ours(problem.k, problem.variance, shifted, 64)
+    assert float(same) == pytest.approx(float(problem.ours(problem.k, problem.variance, problem.y, 64)), abs=1e-7)
+
+
+def test_padding_changes_nothing(problem: Problem) -> None:
+    pad = 64
+    longer = Problem(
+        np.concatenate([problem.k, np.zeros(pad)]),
+        np.concatenate([problem.variance, np.ones(pad)]),
+        np.concatenate([problem.y, np.zeros(pad)]),
+        np.concatenate([problem.mask, np.zeros(pad)]),
+        np.concatenate([problem.segment, np.zeros(pad, int)]),
+    )
+    got = longer.ours(longer.k, longer.variance, longer.y, 64)
+    assert float(got) == pytest.approx(problem.dense(problem.k, problem.variance, problem.y), rel=1e-12)
+
+
+def test_a_covariance_that_is_not_positive_definite_gives_nan(problem: Problem) -> None:
+    assert np.isnan(problem.ours(-10 * problem.k, problem.variance, problem.y, 64))
+
+
+def test_prediction_equals_explicit_conditioning(problem: Problem) -> None:
+    offsets = offset_columns(jnp.asarray(problem.segment), jnp.asarray(problem.mask), 3)
+    got = predict(problem.k, problem.variance, problem.y, jnp.asarray(problem.mask), offsets)
+    seen = problem.mask > 0
+    signal = toeplitz(problem.k)
+    inverse = np.linalg.inv(signal[np.ix_(seen, seen)] + np.diag(problem.variance[seen]))
+    a = np.asarray(offsets)[seen]
+    beta = np.linalg.solve(a.T @ inverse @ a, a.T @ inverse @ problem.y[seen])
+    np.testing.assert_allclose(got.mean, signal[:, seen] @ inverse @ (problem.y[seen] - a @ beta), atol=1e-9)
+    variance = problem.k[0] - np.einsum("ij,jk,ik->i", signal[:, seen], inverse, signal[:, seen])
+    np.testing.assert_allclose(got.sd**2, variance, atol=1e-9)
+
+
+def test_expected_periodogram_is_the_mean_periodogram(problem: Problem) -> None:
+    rng = np.random.default_rng(2)
+    factor = np.linalg.cholesky(toeplitz(problem.k) + 1e-9 * np.eye(256))
+    draws = (factor @ rng.normal(size=(256, 20_000))).T
+    seen = periodogram(draws, np.broadcast_to(problem.mask, draws.shape))
+    ratio = np.asarray(seen.power.mean(0) / expected_power(problem.k, seen.window[0]))
+    assert np.abs(ratio - 1).max() < 5 / np.sqrt(20_000)
+    at_truth = negative_log_likelihood(expected_power(problem.k, seen.window[0]), seen.power).mean()
+    for factor in (0.5, 2.0):
+        assert negative_log_likelihood(expected_power(factor * problem.k, seen.window[0]), seen.power).mean() > at_truth
+
+
+def test_batched_gradient_does_not_hang_on_two_threads() -> None:
+    """Some releases of JAX deadlock here when their thread pool has two threads."""
+    code = """
+import jax, jax.numpy as jnp, numpy as np
+jax.config.update("jax_enable_x64", True)
+from spotcat.gp.likelihood import log_likelihood
+m = 512
+k = jnp.asarray(np.exp(-np.arange(m) / 20.0) * (np.arange(m) < 128))
+y = jnp.asarray(np.random.default_rng(0).normal(size=(8, m)))
+one = lambda y: jax.grad(lambda k: log_likelihood(k, jnp.ones(m), y, jnp.ones(m), jnp.ones((m, 1)), 128))(k)
+print(bool(jnp.isfinite(jax.jit(jax.vmap(one))(y)).all()))
+"""
+    environment = os.environ | {"NPROC": "2"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, timeout=120, capture_output=True, text=True)
+    assert done.stdout.strip() == "True", done.stderr

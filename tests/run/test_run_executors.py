@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from run_functions import die_on_three, refuse_three, square, variable
+
+from spotcat.config import Site
+from spotcat.run.executors import WorkerDied, make_executor, prepared
+from spotcat.run.folder import RunFolder
+
+SITES = [Site("serial"), Site("local", workers=2)]
+
+
+@pytest.mark.parametrize("site", SITES, ids=lambda site: site.executor)
+def test_every_item_gives_one_result(site: Site) -> None:
+    with make_executor(site, 9) as executor:
+        outcomes = list(executor.run(square, range(9)))
+        assert len(outcomes) == 9
+        assert set(outcomes) == {number**2 for number in range(9)}
+        assert list(executor.run(square, [])) == []
+        # Few items are taken before results are.
+        items = iter(range(1000))
+        next(iter(executor.run(square, items)))
+        assert next(items) < 10
+
+
+@pytest.mark.parametrize("site", SITES, ids=lambda site: site.executor)
+def test_an_exception_comes_through(site: Site) -> None:
+    with (
+        make_executor(site, 6) as executor,
+        pytest.raises(ValueError, match="three is refused"),
+    ):
+        list(executor.run(refuse_three, range(6)))
+
+
+def test_workers_have_the_environment_and_the_driver_gets_its_own_back(tmp_path: Path) -> None:
+    before = dict(os.environ)
+    with prepared(RunFolder(tmp_path)):
+        changed = {name: value for name, value in os.environ.items() if before.get(name) != value}
+        with make_executor(Site("local", workers=1), len(changed)) as executor:
+            found = list(executor.run(variable, changed))
+    assert len(changed) > 3
+    assert set(found) == {(name, value, False) for name, value in changed.items()}
+    assert dict(os.environ) == before
+
+
+def test_an_item_that_kills_its_workers_harms_no_other() -> None:
+    with make_executor(Site("local", workers=2), 8) as executor:
+        outcomes = list(executor.run(die_on_three, range(8)))
+        died = [outcome for outcome in outcomes if isinstance(outcome, WorkerDied)]
+        assert WorkerDied(3) in died
+        # One that waited for the same worker may share the blame; alone it has none.
+        innocent = [outcome.item for outcome in died if outcome.item != 3]
+        results: list[object] = [outcome for outcome in outcomes if not isinstance(outcome, WorkerDied)]
+        results = [*results, *executor.run(die_on_three, innocent)]
+        assert len(results) == 7
+        assert set(results) == {0, 1, 2, 4, 5, 6, 7}

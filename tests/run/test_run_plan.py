@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spotcat.config import FitConfig, InputConfig, Recipe, SurveyConfig
+from spotcat.fit.buckets import choose_bucket
+from spotcat.run.fingerprint import fingerprint
+from spotcat.run.plan import UNFITTED, plan_chunks
+from spotcat.status import Status
+
+
+def _table(n_stars: int, seed: int = 3) -> dict[str, np.ndarray]:
+    """Stars of three cadences and lengths, a fifth of which cannot be fitted."""
+    random = np.random.default_rng(seed)
+    kind = random.integers(0, 3, n_stars)
+    start = random.uniform(0, 1000, n_stars)
+    status = np.where(random.random(n_stars) < 0.2, Status.UNREADABLE, Status.OK)
+    return {
+        "star_id": np.sort(random.choice(10**12, n_stars, replace=False)),
+        "status": status.astype("i1"),
+        "time_min": start,
+        "time_max": start + np.array([27.0, 90.0, 1400.0])[kind],
+        "cadence": np.array([0.02, 0.0204, 0.5])[kind],
+        "n_segments": np.array([1, 2, 16])[kind],
+    }
+
+
+def test_every_star_is_in_one_chunk() -> None:
+    table = _table(UNFITTED * 6)
+    chunks = plan_chunks(table, FitConfig(batch=16))
+    counts = Counter(star_id for chunk in chunks for star_id in chunk.star_ids)
+    assert set(counts.values()) == {1}
+    assert sorted(counts) == table["star_id"].tolist()
+    unfitted = [chunk for chunk in chunks if chunk.spec is None]
+    assert len(unfitted) > 1
+    assert {star_id for chunk in unfitted for star_id in chunk.star_ids} == set(
+        table["star_id"][table["status"] != Status.OK].tolist()
+    )
+    assert max(len(chunk.star_ids) for chunk in unfitted) == UNFITTED
+
+
+def test_the_stars_of_a_chunk_share_their_bucket() -> None:
+    table, config = _table(400), FitConfig(batch=8)
+    row_of = {star_id: row for row, star_id in enumerate(table["star_id"].tolist())}
+    fitted = [chunk for chunk in plan_chunks(table, config) if chunk.spec is not None]
+    for chunk in fitted:
+        for star_id in chunk.star_ids:
+            row = row_of[star_id]
+            span = float(table["time_max"][row] - table["time_min"][row])
+            n_segments = int(table["n_segments"][row])
+            assert choose_bucket(span, float(table["cadence"][row]), n_segments, config) == chunk.spec
+    specs = [chunk.spec for chunk in fitted if chunk.spec is not None]
+    assert specs == sorted(specs, key=lambda spec: (spec.n_time, spec.dt, spec.n_segments))
+    # Only the last chunk of a bucket may be short.
+    short = [chunk.spec for chunk in fitted if len(chunk.star_ids) < config.batch]
+    assert len(short) == len(set(short))
+
+
+def test_the_plan_does_not_depend_on_the_order_of_the_rows() -> None:
+    table = _table(300)
+    order = np.random.default_rng(1).permutation(300)
+    shuffled = {name: values[order] for name, values in table.items()}
+    assert plan_chunks(shuffled, FitConfig()) == plan_chunks(table, FitConfig())
+
+
+def test_names_number_the_chunks() -> None:
+    chunks = plan_chunks(_table(200), FitConfig(batch=16))
+    assert [chunk.name for chunk in chunks] == [f"chunk-{number:05d}" for number in range(len(chunks))]
+
+
+def test_a_survey_without_stars_has_no_chunks() -> None:
+    assert plan_chunks({name: values[:0] for name, values in _table(5).items()}, FitConfig()) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "keys"),
+    [
+        ({"survey": SurveyConfig("other", "elsewhere", 1)}, set()),
+        ({"survey": SurveyConfig("name", "folder", 2)}, {"config"}),
+        ({"fit": FitConfig(batch=3)}, {"config"}),
+        ({"input": InputConfig(author="SPOC")}, {"config"}),
+    ],
+)
+def test_the_fingerprint_knows_what_decides_a_result(changed: dict[str, Any], keys: set[str]) -> None:
+    recipe = Recipe(SurveyConfig("name", "folder", 1))
+    first, second = fingerprint(recipe, "a"), fingerprint(replace(recipe, **changed), "a")
+    assert {key for key in first if first[key] != second[key]} == keys
+    assert fingerprint(recipe, "b")["input"] == "b"

@@ -1,0 +1,180 @@
+"""The command line as a person meets it: exit codes, one line per error, nothing that a query does not need."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spotcat import __version__
+from spotcat.catalog.finalise import finalise
+from spotcat.catalog.writer import write_part
+from spotcat.status import Status
+
+N_STARS = 30
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("catalog")
+    number = np.arange(N_STARS)
+    columns = {
+        "star_id": 1_000_000_000_000 + number,
+        "name": np.array([f"KIC {n}" for n in number]),
+        "prot": np.where(number % 3 == 0, np.nan, number + 0.5),
+        "status": np.where(number % 3 == 0, Status.UNREADABLE, Status.OK).astype("i1"),
+    }
+    write_part(folder / "part", columns, {})
+    finalise([folder / "part"], folder / "catalog.zarr", {})
+    return folder / "catalog.zarr"
+
+
+def _spotcat(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "spotcat", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=cwd)
+
+
+def test_version_and_help() -> None:
+    assert _spotcat("--version").stdout == f"spotcat {__version__}\n"
+    words = _spotcat("--help").stdout
+    for command in ("run", "ingest", "fit", "finalise", "status", "query", "show", "simulate"):
+        assert f"\n    {command} " in words
+        assert _spotcat(command, "--help").returncode == 0
+
+
+def test_query_prints_a_table(catalog: Path) -> None:
+    done = _spotcat("query", catalog, "prot > 5 and prot < 10")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].split()[:2] == ["name", "prot"]
+    assert [line.split()[2] for line in lines[2:-1]] == ["5.5", "7.5", "8.5"]
+    assert lines[-1] == "3 stars"
+
+
+def test_query_gives_columns_in_the_order_asked_for(catalog: Path) -> None:
+    done = _spotcat("query", catalog, "--columns", "prot, name", "--format", "csv", "--limit", 2)
+    assert done.stdout == "prot,name\n,KIC 0\n1.5,KIC 1\n"
+
+
+def test_query_finds_one_star(catalog: Path) -> None:
+    done = _spotcat("query", catalog, "--star", "kic7", "--format", "json")
+    (row,) = json.loads(done.stdout)
+    assert (row["name"], row["prot"], row["star_id"]) == ("KIC 7", 7.5, 1_000_000_000_007)
+    assert _spotcat("query", catalog, "prot > 9", "--star", "KIC 7", "--format", "csv").stdout.count("\n") == 1
+
+
+def test_query_writes_a_file_in_the_format_of_its_name(catalog: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rows.csv"
+    done = _spotcat("query", catalog, "status == 0", "--out", out)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert len(list(csv.DictReader(out.open()))) == 20
+
+
+def test_query_loads_nothing_heavy(catalog: Path) -> None:
+    heavy = ["jax", "distributed", "dask", "lightkurve", "matplotlib"]
+    code = (
+        "import sys; from spotcat.cli import main; "
+        f"assert not {{'numpy', 'xarray', 'zarr'}} & set(sys.modules); "
+        f"assert main(['query', {str(catalog)!r}, 'prot > 5']) == 0; "
+        f"assert not set({heavy}) & set(sys.modules), set({heavy}) & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(catalog: Path) -> None:
+    run = subprocess.Popen(
+        [sys.executable, "-m", "spotcat", "query", catalog], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert run.stdout is not None and run.stderr is not None
+    run.stdout.close()
+    assert run.stderr.read() == b""
+    assert run.wait(60) == 0
+
+
+_RECIPE = '[survey]\nname = "a"\noutput = "{output}"\nseed = 1\n[input]\nfiles = ["nothing/*.fits"]\n'
+
+_MISTAKES: dict[str, tuple[list[str], str]] = {
+    "no command": ([], "arguments are required: COMMAND; see `spotcat --help`"),
+    "unknown command": (["fly"], "invalid choice: 'fly'"),
+    "unknown option": (["query", "CATALOG", "--fast"], "unrecognized arguments: --fast"),
+    "no recipe": (["run"], "RECIPE; see `spotcat run --help`"),
+    "no such recipe": (["run", "none.toml"], "none.toml: cannot be read"),
+    "not a recipe": (["run", "broken.toml"], "broken.toml: not valid TOML"),
+    "unknown key": (["run", "typo.toml"], "typo.toml: unknown key 'survey.sed'; did you mean 'seed'?"),
+    "no such site": (["run", "good.toml", "--site", "none.toml"], "none.toml: cannot be read"),
+    "unknown executor": (["run", "good.toml", "--site", "site.toml"], "executor must be"),
+    "no input": (["run", "good.toml"], "'nothing/*.fits' matches no file"),
+    "fit before ingest": (["fit", "good.toml"], "no light-curve store; run `spotcat ingest` first"),
+    "finalise before ingest": (["finalise", "good.toml"], "no light-curve store"),
+    "unwritable output": (["run", "unwritable.toml"], "file/run: cannot be written"),
+    "unwritable output, ingest": (["ingest", "unwritable.toml"], "file/run: cannot be written"),
+    "no run": (["status", "."], ".: no run here"),
+    "no run by recipe": (["status", "fresh.toml"], "fresh: no run here"),
+    "no catalog": (["query", "none.zarr"], "none.zarr: no such catalog"),
+    "not a catalog": (["query", "notes"], "notes: not a spotcat catalog"),
+    "bad expression": (["query", "CATALOG", "prot >"], "expression 'prot >'"),
+    "unknown column": (["query", "CATALOG", "prt > 5"], "unknown column 'prt'; did you mean 'prot'?"),
+    "unknown column asked for": (["query", "CATALOG", "--columns", "prt"], "did you mean 'prot'?"),
+    "no columns": (["query", "CATALOG", "--columns", ","], "--columns names no column"),
+    "unknown format": (["query", "CATALOG", "--format", "jsn"], "did you mean 'json'?"),
+    "unknown star": (["query", "CATALOG", "--star", "KIC 99"], "no star 'KIC 99'"),
+    "negative limit": (["query", "CATALOG", "--limit", "-1"], "--limit must not be negative"),
+    "no picture": (["show", "CATALOG", "KIC 1"], "--out; see `spotcat show --help`"),
+    "no recipe to simulate": (["simulate", "none.toml"], "none.toml: cannot be read"),
+}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """A folder with good and bad recipes."""
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "file").write_text("")
+    (tmp_path / "broken.toml").write_text("[survey\n")
+    (tmp_path / "typo.toml").write_text(_RECIPE.format(output="out").replace("seed", "sed"))
+    (tmp_path / "site.toml").write_text('executor = "cloud"\n')
+    for name, output in (("good", "out"), ("unwritable", "file/run"), ("fresh", "fresh")):
+        (tmp_path / f"{name}.toml").write_text(_RECIPE.format(output=output))
+    return tmp_path
+
+
+@pytest.mark.parametrize("mistake", _MISTAKES)
+def test_a_mistake_is_one_line_and_exit_code_2(mistake: str, desk: Path, catalog: Path) -> None:
+    arguments, words = _MISTAKES[mistake]
+    done = _spotcat(*[catalog if one == "CATALOG" else one for one in arguments], cwd=desk)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("spotcat: ")
+    assert words in line
+
+
+def test_a_file_that_cannot_be_written_is_exit_code_1(desk: Path, catalog: Path) -> None:
+    done = _spotcat("query", catalog, "--out", "file/rows.csv", cwd=desk)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("spotcat: file/rows.csv: cannot be written")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_output_that_finds_no_room_is_exit_code_1(catalog: Path) -> None:
+    command = [sys.executable, "-m", "spotcat", "query", str(catalog)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "spotcat: [Errno 28] No space left on device\n"
+
+
+@pytest.mark.parametrize("place", [0, 3])
+def test_debug_shows_the_traceback(desk: Path, place: int) -> None:
+    arguments = ["query", "none.zarr", "--limit=1"]
+    arguments.insert(place, "--debug")
+    done = _spotcat(*arguments, cwd=desk)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Traceback")
+    assert done.stderr.splitlines()[-1] == "spotcat: none.zarr: no such catalog"
