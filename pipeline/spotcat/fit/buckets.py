@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from spotcat.config import FitConfig
-from spotcat.gp.composite import Layout
 from spotcat.gp.grid import BINS_PER_PERIOD, Grid, GridBatch, Measurements, grid_star, search_grid
+from spotcat.gp.layout import Layout
 
 BINS_PER_CYCLE = 5
 """Bins in a period on the grid of the refined fit; half the period is then still above the Nyquist limit."""

@@ -36,8 +36,8 @@ def lomb_scargle_periods(y: np.ndarray, mask: np.ndarray, dt: float, p_min: floa
 def autocorrelation_periods(y: np.ndarray, mask: np.ndarray, dt: float, p_min: float, p_max: float) -> np.ndarray:
     """Period from the autocorrelation function after McQuillan et al. (2013, MNRAS 432, 1203).
 
-    The function is smoothed by a Gaussian of a tenth of the first peak's lag; the period is the lag of the first peak, or of
-    the second where that is higher (two active longitudes give a first peak at half the period).
+    The function is smoothed by a Gaussian of a tenth of the first peak's lag; the period is the lag of the first
+    peak, or of the second where that is higher (two active longitudes give a first peak at half the period).
 
     Args:
         y: gridded flux, zero where there is no measurement, shape (B, M).

@@ -15,7 +15,8 @@ import numpy as np
 from jax import Array
 
 from spotcat.fit.refine import Mode, box
-from spotcat.gp.composite import Layout, covariance, noise_variance
+from spotcat.gp.composite import covariance, noise_variance
+from spotcat.gp.layout import Layout
 from spotcat.gp.likelihood import log_likelihood, offset_columns
 from spotcat.gp.priors import negative_log_prior
 
@@ -65,8 +66,8 @@ def negative_log_posterior(theta: Array, star: GridStar, layout: Layout, n_segme
 def confirm_mode(mode: Mode, star: GridStar, layout: Layout, n_segments: int, block: int, n_steps: int) -> Confirmed:
     """Climb the exact posterior from one refined mode by BFGS with step halving.
 
-    The inverse Whittle curvature is the first metric.  A trial that does not help is not taken, but what it tells of the
-    curvature is kept.
+    The inverse Whittle curvature is the first metric.  A trial that does not help is not taken, but what it tells
+    of the curvature is kept.
     """
     low, high = box(mode.theta, layout)
     value_and_slope = jax.value_and_grad(negative_log_posterior)

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from spotcat.gp.composite import N_SHAPE, Layout, shape_of
+from spotcat.gp.composite import shape_of
 from spotcat.gp.kernel import harmonic_covariances
+from spotcat.gp.layout import N_SHAPE, Layout
 from spotcat.star.envelope import TrapezoidSymmetricEnvelope, trapezoid_autocorrelation
 from spotcat.star.latitude import uniform_nodes
 from spotcat.star.visibility import fourier_coefficients

@@ -1,9 +1,10 @@
 """Refine: the physical model at each period mode, by damped Fisher scoring on the debiased Whittle likelihood.
 
-For a periodogram ``I`` with expectation ``E(theta)`` the objective is ``sum ln E + I/E`` plus the negative log-prior.  With
-``J = d ln E / d theta`` its gradient is ``J^T (1 - I/E)`` and its expected curvature ``J^T J``.  Powers enter ``E`` linearly, so only
-the five shape parameters need derivatives of the kernel.  Trip counts are fixed and a step that does not help is not
-taken, so every lane of a batch does the same work and none can spoil another.
+For a periodogram ``I`` with expectation ``E(theta)`` the objective is ``sum ln E + I/E`` plus the negative
+log-prior.  With ``J = d ln E / d theta`` its gradient is ``J^T (1 - I/E)`` and its expected curvature ``J^T J``.
+Powers enter ``E`` linearly, so only the five shape parameters need derivatives of the kernel.  Trip counts are
+fixed and a step that does not help is not taken, so every lane of a batch does the same work and none can spoil
+another.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from spotcat.gp.composite import KAPPA_MAX, N_RED, N_SHAPE, Layout, red_rows, spot_levels, spot_rows
+from spotcat.gp.composite import red_rows, spot_levels, spot_rows
+from spotcat.gp.layout import KAPPA_MAX, N_RED, N_SHAPE, Layout
 from spotcat.gp.priors import negative_log_prior
 from spotcat.gp.whittle import Periodogram, expected_power, negative_log_likelihood
 

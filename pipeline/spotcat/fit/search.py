@@ -21,7 +21,8 @@ from jax import Array
 
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import BucketSpec
-from spotcat.gp.composite import Layout, red_rows, spot_rows
+from spotcat.gp.composite import red_rows, spot_rows
+from spotcat.gp.layout import KAPPA_MAX, Layout
 from spotcat.gp.whittle import Periodogram, expected_power, negative_log_likelihood, periodogram
 from spotcat.star.envelope import trapezoid_autocorrelation
 
@@ -57,7 +58,8 @@ class Found(NamedTuple):
     """Result of the search, for each star.
 
     Attributes:
-        gain: penalised log-likelihood at each period above that of red and white noise, the GP periodogram, shape (B, P).
+        gain: penalised log-likelihood at each period above that of red and white noise, the GP periodogram, shape
+        (B, P).
         modes: template of each starting mode, shape (B, n_modes).
         powers: component powers of those templates, shape (B, n_modes, n_harm + 5).
     """
@@ -86,7 +88,7 @@ def _template_rows(templates: Array, layout: Layout) -> Array:
 
     def one(template: Array) -> Array:
         # logit coordinates of kappa = 0 and inc = pi/2 are infinite, which the sigmoid takes.
-        kappa = jnp.log(template[1]) - jnp.log(0.7 - template[1])
+        kappa = jnp.log(template[1]) - jnp.log(KAPPA_MAX - template[1])
         shape = jnp.stack([template[0], kappa, jnp.inf, template[2], template[3]])
         rows = spot_rows(shape, 0.0, layout)
         return (rows / rows[:, :1]).astype(jnp.float32)

@@ -2,11 +2,12 @@
 
     K(tau) = A R(tau) sum_n exp(d_n) s_n(tau)  +  sum_j r_j OU_j(tau)  +  w delta(tau)
 
-``R`` is the normalised autocorrelation of the envelope and ``s_n`` the latitude average of harmonic n, scaled so that the
-harmonics n >= 1 sum to 1 at lag zero: ``A`` is the variance that rotates.  The levels ``d_n`` let each harmonic leave the ratio
-that inclination and latitude imply, under a prior (spots are few and not points).  Three Ornstein-Uhlenbeck terms stand
-for granulation and flares, for residual systematics and for slow drifts; a spherical taper gives them compact support,
-so that the whole covariance is banded.  Everything is in units of the light curve's own variance.
+``R`` is the normalised autocorrelation of the envelope and ``s_n`` the latitude average of harmonic n, scaled so
+that the harmonics n >= 1 sum to 1 at lag zero: ``A`` is the variance that rotates.  The levels ``d_n`` let each
+harmonic leave the ratio that inclination and latitude imply, under a prior (spots are few and not points).  Three
+Ornstein-Uhlenbeck terms stand for granulation and flares, for residual systematics and for slow drifts; a spherical
+taper gives them compact support, so that the whole covariance is banded.  Everything is in units of the light
+curve's own variance.
 
 A star is one vector ``theta`` in unconstrained coordinates; ``Layout`` says where what is.
 """
@@ -22,60 +23,8 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from spotcat.gp.kernel import harmonic_covariances
+from spotcat.gp.layout import KAPPA_MAX, N_SHAPE, Layout
 from spotcat.star.envelope import trapezoid_autocorrelation
-
-KAPPA_MAX = 0.7
-N_SHAPE, N_RED = 5, 3
-
-
-class Layout(NamedTuple):
-    """Sizes and scales of one bucket's model; hashable, so static under ``jit``.
-
-    Attributes:
-        n_time: grid points M.
-        dt: grid step [d].
-        n_harm: highest rotation harmonic.
-        n_latitude: latitude nodes of one hemisphere.
-    """
-
-    n_time: int
-    dt: float
-    n_harm: int
-    n_latitude: int
-
-    @property
-    def n_theta(self) -> int:
-        """Length of the parameter vector."""
-        return N_SHAPE + 1 + (self.n_harm + 1) + N_RED + 1
-
-    @property
-    def levels(self) -> slice:
-        """Where the harmonics' levels ``d_0 .. d_n_harm`` are."""
-        return slice(N_SHAPE + 1, N_SHAPE + 2 + self.n_harm)
-
-    @property
-    def reds(self) -> slice:
-        """Where the logarithms of the red-noise variances are."""
-        return slice(self.n_theta - N_RED - 1, self.n_theta - 1)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """A name for every coordinate of ``theta``."""
-        levels = tuple(f"level_{n}" for n in range(self.n_harm + 1))
-        reds = tuple(f"ln_red_{j}" for j in range(N_RED))
-        shape = ("ln_peq", "logit_kappa", "logit_inc", "ln_lspot", "ln_tau_spot", "ln_amplitude")
-        return (*shape, *levels, *reds, "ln_white")
-
-    @property
-    def lag(self) -> np.ndarray:
-        """Lags of the grid [d], shape (M,)."""
-        return np.arange(self.n_time) * self.dt
-
-    @property
-    def red_times(self) -> tuple[float, float, float]:
-        """Correlation times of the Ornstein-Uhlenbeck terms [d]."""
-        span = self.n_time * self.dt
-        return max(0.15, self.dt), max(1.0, 4 * self.dt), span / 15
 
 
 class Shape(NamedTuple):

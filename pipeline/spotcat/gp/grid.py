@@ -13,7 +13,7 @@ import numpy as np
 from spotcat.config import FitConfig
 
 if TYPE_CHECKING:
-    from spotcat.gp.composite import Layout
+    from spotcat.gp.layout import Layout
 
 BINS_PER_PERIOD = 4
 """Bins in the shortest period searched."""
@@ -80,7 +80,7 @@ class Grid(NamedTuple):
 
     def layout(self, n_harm: int) -> Layout:
         """The covariance model on this grid, with `n_harm` rotation harmonics."""
-        from spotcat.gp.composite import Layout
+        from spotcat.gp.layout import Layout
 
         nodes = 32 if self.n_time <= 512 else 64
         return Layout(self.n_time, self.dt, n_harm, nodes)

@@ -1,7 +1,7 @@
 """The covariance of a spotted star, as array functions and as the object ``AnalyticKernel``.
 
-With ``R_Gamma`` the autocorrelation of a spot's area, ``C(phi, psi)`` that of its visibility in longitude, and spots that
-emerge independently with latitudes ``p(phi)``,
+With ``R_Gamma`` the autocorrelation of a spot's area, ``C(phi, psi)`` that of its visibility in longitude, and
+spots that emerge independently with latitudes ``p(phi)``,
 
     K(tau) = sigma_k^2 R_Gamma(tau) int p(phi) C(phi, omega_0(phi) tau) dphi
     C(phi, psi) = c_0^2 + 2 sum_{n>=1} c_n^2 cos(n psi).

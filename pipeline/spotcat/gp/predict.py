@@ -11,8 +11,9 @@ import numpy as np
 from jax import Array
 from jax.scipy.linalg import cho_solve
 
-from spotcat.gp.composite import Layout, covariance, noise_variance
+from spotcat.gp.composite import covariance, noise_variance
 from spotcat.gp.grid import GridBatch
+from spotcat.gp.layout import Layout
 from spotcat.gp.likelihood import offset_columns
 
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from spotcat.gp.composite import Layout, shape_of
+from spotcat.gp.composite import shape_of
+from spotcat.gp.layout import Layout
 
 
 class Priors(NamedTuple):

@@ -87,8 +87,9 @@ def trapezoid_transform(omega: ArrayLike, lspot: ArrayLike, tau_spot: ArrayLike)
 def trapezoid_autocorrelation(lag: ArrayLike, lspot: ArrayLike, tau_spot: ArrayLike) -> Array:
     """Autocorrelation of the squared trapezoid, ``R(lag) = int Gamma^2(t) Gamma^2(t + lag) dt``.
 
-    In units of `tau_spot` (``r = |lag| / tau``, ``q = lspot / tau``) the product of the three pieces of the trapezoid with
-    their shifted copies leaves four overlaps, each a polynomial without cancellation between large terms:
+    In units of `tau_spot` (``r = |lag| / tau``, ``q = lspot / tau``) the product of the three pieces of the
+    trapezoid with their shifted copies leaves four overlaps, each a polynomial without cancellation between large
+    terms:
 
     * rise with rise, and decay with decay: ``u^5/5 + r u^4/2 + r^2 u^3/3``, ``u = max(1 - r, 0)``, twice;
     * rise with plateau, and plateau with decay: ``(b^3 - a^3)/3`` over the overlap ``[a, b]``, twice;

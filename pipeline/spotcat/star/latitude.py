@@ -1,9 +1,9 @@
 """Where spots emerge, and how to average over it: quadrature in latitude.
 
-Spots are uniform in latitude between the poles, ``p(phi) = 1/pi``.  As a function of latitude the covariance is smooth but
-for square-root singularities at ``|phi| = inc``, where a spot becomes circumpolar.  The substitution ``phi = inc sin(u)`` removes
-them, and a composite Gauss rule on each side then converges fast.  Rotation is even in latitude, so nodes are kept for
-``phi >= 0`` alone and the two hemispheres are added at each.
+Spots are uniform in latitude between the poles, ``p(phi) = 1/pi``.  As a function of latitude the covariance is
+smooth but for square-root singularities at ``|phi| = inc``, where a spot becomes circumpolar.  The substitution
+``phi = inc sin(u)`` removes them, and a composite Gauss rule on each side then converges fast.  Rotation is even in
+latitude, so nodes are kept for ``phi >= 0`` alone and the two hemispheres are added at each.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def uniform_nodes(inc: ArrayLike, n: int) -> LatitudeNodes:
     """Quadrature for spots uniform in latitude on a star of inclination `inc` [rad].
 
     Args:
-        inc: inclination [rad], scalar in [0, pi/2]; an angle below 1e-3 rad counts as 1e-3 for the placing of nodes only.
+        inc: inclination [rad], scalar in [0, pi/2]; an angle below 1e-3 rad counts as 1e-3 for the placing of nodes
+        only.
         n: number of nodes, a multiple of 32: half of them below the circumpolar latitude, half above.
 
     Returns:

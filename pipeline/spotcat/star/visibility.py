@@ -1,8 +1,8 @@
 """What a rotating, inclined star shows of a small spot: ``V = max(0, a0 + a1 cos(longitude))``.
 
 ``a0 = cos i sin phi`` and ``a1 = sin i cos phi`` for inclination ``i`` and latitude ``phi``.  A spot is seen while its
-longitude is within ``theta_v`` of the meridian; ``theta_v = arccos(-a0/a1)`` is 0 for a spot that never rises and pi for
-one that never sets.
+longitude is within ``theta_v`` of the meridian; ``theta_v = arccos(-a0/a1)`` is 0 for a spot that never rises and
+pi for one that never sets.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def projection(phi: ArrayLike, inc: ArrayLike) -> tuple[Array, Array, Array]:
 def fourier_coefficients(phi: ArrayLike, inc: ArrayLike, n_harm: int) -> Array:
     """Coefficients of ``V = sum_n c_n exp(i n longitude)`` for ``n = 0 .. n_harm``.
 
-    ``c_n = (a0 sin(n theta)/n + a1/2 [sin((n-1) theta)/(n-1) + sin((n+1) theta)/(n+1)]) / pi``, with its limits at n = 0, 1.
+    ``c_n = (a0 sin(n theta)/n + a1/2 [sin((n-1) theta)/(n-1) + sin((n+1) theta)/(n+1)]) / pi``, with its limits at
+    n = 0, 1.
 
     Args:
         phi: latitude [rad], shape S.
@@ -59,9 +60,9 @@ def fourier_coefficients(phi: ArrayLike, inc: ArrayLike, n_harm: int) -> Array:
 def phase_autocorrelation(psi: ArrayLike, phi: ArrayLike, inc: ArrayLike) -> Array:
     """Longitude average of ``V(x) V(x + psi)``: all harmonics at once, ``c_0^2 + 2 sum_n c_n^2 cos(n psi)``.
 
-    Both factors are positive on an arc of half-width ``h = theta - psi/2`` about the middle of the two meridian passages, and
-    for a spot seen more than half the time on a second arc through the far side.  On such an arc, with ``k = cos(psi/2)``,
-    the integral is ``2 h a0^2 + 4 a0 a1 k sin h + a1^2 (h cos psi + sin h cos h)``.
+    Both factors are positive on an arc of half-width ``h = theta - psi/2`` about the middle of the two meridian
+    passages, and for a spot seen more than half the time on a second arc through the far side.  On such an arc,
+    with ``k = cos(psi/2)``, the integral is ``2 h a0^2 + 4 a0 a1 k sin h + a1^2 (h cos psi + sin h cos h)``.
 
     Args:
         psi: difference in longitude [rad], broadcast with the others.

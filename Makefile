@@ -1,0 +1,35 @@
+# Two commands: `make demo` runs the main job on real data, `make test` proves the installation.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready-test
+
+# One BLAS thread a process: JAX brings its own threads, and two pools on few cores slow each other down.
+export OPENBLAS_NUM_THREADS = 1
+export OMP_NUM_THREADS = 1
+
+.PHONY: demo test lint bench clean
+.DELETE_ON_ERROR:
+
+$(READY): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "spotcat needs Python 3.11 or newer; set PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+demo: $(READY)
+	$(BIN)/python workflows/demo.py
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check pipeline tests workflows
+	$(BIN)/ruff format --check pipeline tests workflows
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python tests/benchmarks/recovery.py
+
+clean:
+	rm -rf $(VENV) .cache runs .pytest_cache .mypy_cache .ruff_cache

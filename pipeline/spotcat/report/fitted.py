@@ -1,0 +1,113 @@
+"""A fitted star, put together from its catalog row, its light curve and the settings of the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from spotcat.catalog.query import open_catalog, star
+from spotcat.config import load_recipe
+from spotcat.ingest.store import LightCurveStore
+from spotcat.status import InputError
+
+if TYPE_CHECKING:
+    from spotcat.gp.grid import GridBatch
+    from spotcat.gp.predict import StarPrediction
+
+
+class FittedStar(NamedTuple):
+    """What there is to draw of a star.
+
+    Attributes:
+        row: the star's catalog columns by name.
+        period: trial periods [d], shape (P,).
+        gain: GP periodogram, ln likelihood gain at each of them, shape (P,).
+        time: grid times in the mission's days, shape (M,).
+        grid: the binned light curve, in units of its scatter.
+        prediction: the fitted process, in the same units.
+    """
+
+    row: dict[str, Any]
+    period: np.ndarray
+    gain: np.ndarray
+    time: np.ndarray
+    grid: GridBatch
+    prediction: StarPrediction
+
+    @property
+    def dt(self) -> float:
+        """Grid step [d]."""
+        return float(self.row["dt"])
+
+    @property
+    def scale(self) -> float:
+        """Scatter of the relative flux."""
+        return float(self.grid.scale)
+
+    @property
+    def seen(self) -> np.ndarray:
+        """Indices of the grid points that have a measurement."""
+        return np.flatnonzero(self.grid.mask)
+
+
+def load_fitted(catalog_path: Path, name: str) -> FittedStar:
+    """Read a star and condition the fitted process on its light curve, on the grid of its fit.
+
+    Args:
+        catalog_path: a catalog in its run folder, which holds the light curves and the recipe.
+        name: the star's name or star id.
+
+    Raises:
+        InputError: the catalog, the star, the light curves or the recipe are missing, or the star was not fitted.
+    """
+    from spotcat.gp.grid import fitted_grid, grid_star
+    from spotcat.gp.predict import predict_star
+
+    found = star(open_catalog(catalog_path), name)
+    row = {str(key): variable.values[0] for key, variable in found.variables.items()}
+    theta = row.get("fit_vector")
+    if theta is None or not np.isfinite(theta).all():
+        raise InputError(f"{row['name']}: was not fitted, so there is nothing to draw ({row['reason']})")
+    recipe = load_recipe(catalog_path.parent / "recipe.toml")
+    store = LightCurveStore(catalog_path.parent / "lightcurves.zarr")
+    (light_curve,) = store.read([row["star_id"]])
+    place = np.searchsorted(store.stars["star_id"], row["star_id"])
+    first, last, cadence = (float(store.stars[key][place]) for key in ("time_min", "time_max", "cadence"))
+    grid = fitted_grid(last - first, cadence, float(row["dt"]), recipe.fit)
+    binned = grid_star(light_curve, grid.n_time, grid.dt)
+    return FittedStar(
+        row=row,
+        period=row["gp_period"],
+        gain=row["gp_periodogram"],
+        time=light_curve.time[0] + np.arange(grid.n_time) * grid.dt,
+        grid=binned,
+        prediction=predict_star(theta, binned, grid.layout(recipe.fit.n_harm)),
+    )
+
+
+def autocorrelation(star: FittedStar) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Autocorrelation of the light curve and what the fitted covariance lets one expect of it.
+
+    Both are means over the pairs of measurements at each lag.  The expectation takes account of the segment means that
+    were removed: without that the covariance of slow spots lies far above what a finite light curve can show.
+
+    Returns:
+        Number of ordered pairs (1 where there is none), autocorrelation and its expectation at lags 0, 1, ... grid
+        steps, shapes (n,).
+    """
+    seen, fit = star.seen, star.prediction
+    segment = star.grid.segment[seen]
+    lag = np.abs(seen[:, None] - seen[None, :])
+    means = (segment[:, None] == np.unique(segment)).astype(float)
+    means /= np.sqrt(means.sum(axis=0))
+    expected = fit.covariance[lag] + np.diag(fit.white * star.grid.relative_variance[seen])
+    expected -= means @ (means.T @ expected)
+    expected -= (expected @ means) @ means.T
+    y = star.grid.y[seen]
+    pairs, products, expected = (
+        np.bincount(lag.ravel(), matrix.ravel()) for matrix in (np.ones(lag.shape), np.outer(y, y), expected)
+    )
+    pairs = np.maximum(pairs, 1)
+    return pairs, products / pairs, expected / pairs

@@ -1,0 +1,249 @@
+"""The page of one star: light curve with prediction, GP periodogram, autocorrelation with the fitted kernel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spotcat.report.fitted import FittedStar, autocorrelation, load_fitted
+from spotcat.report.style import DATA, GUIDE, MODEL, log_periods, png
+from spotcat.status import Flag, LifetimeFlag, Status
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_BREAK = 0.1
+"""A gap longer than this fraction of the measured time interrupts the time axis."""
+_DETAIL = 12
+"""Rotations in the enlarged part of the light curve."""
+_LAGS = 6
+"""Rotations in the autocorrelation."""
+_LINE = 0.072
+"""Distance of two lines of text, as a fraction of their panel."""
+
+
+def show(catalog_path: str | Path, name: str, out: str | Path, published: float | None = None) -> Path:
+    """Draw one star of a finished run.
+
+    Args:
+        catalog_path: the catalog in its run folder, with the light curves beside it.
+        name: the star's name, such as ``KIC 10002792``, or star id.
+        out: the PNG file to write.
+        published: a period from elsewhere to mark [d].
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: no such catalog or star, the light curves are not beside it, or the star was not fitted.
+        RunError: the file cannot be written.
+    """
+    return draw(load_fitted(Path(catalog_path), name), out, published)
+
+
+def draw(star: FittedStar, out: str | Path, published: float | None = None) -> Path:
+    """Draw one star that is in memory.
+
+    Args:
+        star: the star.
+        out: the PNG file to write.
+        published: a period from elsewhere to mark [d].
+
+    Returns:
+        The file.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    detail = _densest(star)
+    with png(Path(out), 7.1, 7.4) as figure:
+        _head(figure, star)
+        _light_curve(figure, star, detail)
+        _detail(figure.add_axes((0.085, 0.435, 0.9, 0.2)), star, detail)
+        _periodogram(figure.add_axes((0.085, 0.055, 0.27, 0.29)), star, published)
+        _autocorrelation(figure.add_axes((0.425, 0.055, 0.27, 0.29)), star)
+        _numbers(figure.add_axes((0.725, 0.055, 0.26, 0.29)), star, published)
+    return Path(out)
+
+
+def _head(figure: Figure, star: FittedStar) -> None:
+    row = star.row
+    figure.text(0.085, 0.968, row["name"], size=11, weight="bold")
+    segments = "1 segment" if row["n_segments"] == 1 else f"{row['n_segments']} segments"
+    words = f"{row['mission']}, {row['n_points']:,} measurements in {segments}, bins of {_duration(star.dt)}"
+    figure.text(0.985, 0.968, words, ha="right", color="0.35")
+
+
+def _duration(days: float) -> str:
+    minutes = days * 1440
+    return f"{minutes:.3g} min" if minutes < 120 else f"{minutes / 60:.3g} h"
+
+
+def _stretches(star: FittedStar) -> list[tuple[int, int]]:
+    """First and last grid point of each stretch of measurements between long gaps."""
+    seen = star.seen
+    cuts = np.flatnonzero(np.diff(seen) > max(_BREAK * seen.size, 2)) + 1
+    return [(int(part[0]), int(part[-1])) for part in np.split(seen, cuts)]
+
+
+def _densest(star: FittedStar) -> tuple[int, int]:
+    """First and last grid point of the part to enlarge: a dozen rotations, or a third of a stretch, with few gaps."""
+    longest = max(last - first for first, last in _stretches(star))
+    width = max(min(int(_DETAIL * star.row["prot"] / star.dt), longest // 3), 1)
+    counts = np.convolve(star.grid.mask, np.ones(width + 1), "valid")
+    best = np.flatnonzero(counts == counts.max())
+    first = int(best[best.size // 2])
+    return first, first + width
+
+
+def _light_curve(figure: Figure, star: FittedStar, detail: tuple[int, int]) -> None:
+    """The whole light curve, one axes for each stretch."""
+    stretches = _stretches(star)
+    lengths = np.array([last - first + 1 for first, last in stretches], float)
+    shares = np.maximum(lengths, 0.08 * lengths.sum())
+    grid = figure.add_gridspec(
+        1, len(stretches), left=0.085, right=0.985, bottom=0.69, top=0.955, wspace=0.04, width_ratios=shares.tolist()
+    )
+    parts: list[Axes] = []
+    for i, (first, last) in enumerate(stretches):
+        axes = figure.add_subplot(grid[i], sharey=parts[0] if parts else None)
+        parts.append(axes)
+        axes.axvspan(star.time[detail[0]], star.time[detail[1]], color="0.92", lw=0, zorder=0)
+        _draw_flux(axes, star, first, last)
+        _join(axes, is_first=i == 0, is_last=i == len(stretches) - 1)
+    factor, unit = _unit(star)
+    low, high = (factor * star.scale * bound for bound in _flux_range(star))
+    parts[0].set(ylabel=f"relative flux [{unit}]", ylim=(low - 0.06 * (high - low), high + 0.06 * (high - low)))
+
+
+def _join(axes: Axes, *, is_first: bool, is_last: bool) -> None:
+    """Leave out the spines between two stretches and mark the break."""
+    axes.spines["left"].set_visible(is_first)
+    axes.spines["right"].set_visible(is_last)
+    axes.tick_params(axis="y", which="both", left=is_first, right=is_last, labelleft=is_first)
+    slash: dict[str, Any] = {"marker": [(-0.6, -1), (0.6, 1)], "ms": 6, "color": "k", "mew": 0.6, "clip_on": False}
+    for x, is_end in ((0, is_first), (1, is_last)):
+        if not is_end:
+            axes.plot([x, x], [0, 1], ls="", transform=axes.transAxes, **slash)
+
+
+def _detail(axes: Axes, star: FittedStar, detail: tuple[int, int]) -> None:
+    _draw_flux(axes, star, *detail)
+    axes.set(xlabel="time [d]", ylabel=f"relative flux [{_unit(star)[1]}]")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0, numpoints=3)
+
+
+def _unit(star: FittedStar) -> tuple[float, str]:
+    return (1e2, "%") if star.scale >= 3e-3 else (1e3, "‰")
+
+
+def _flux_range(star: FittedStar) -> tuple[float, float]:
+    """Lowest and highest flux drawn in place, in units of the scatter; flares must not flatten the rest."""
+    y = star.grid.y[star.seen]
+    low, high = np.percentile(y, [1, 99])
+    margin = 0.5 * (high - low)
+    return max(y.min(), low - margin), min(y.max(), high + margin)
+
+
+def _draw_flux(axes: Axes, star: FittedStar, first: int, last: int) -> None:
+    """Measurements and prediction from one grid point to another, segment by segment."""
+    factor = _unit(star)[0] * star.scale
+    seen = star.seen
+    seen = seen[(seen >= first) & (seen <= last)]
+    axes.plot(star.time[seen], factor * star.grid.y[seen], ".", color=DATA, ms=3, mew=0, label="binned flux", zorder=3)
+    low, high = _flux_range(star)
+    for bound, beyond, mark in ((low, star.grid.y[seen] < low, "v"), (high, star.grid.y[seen] > high, "^")):
+        there = star.time[seen[beyond]]
+        axes.plot(there, np.full(there.size, factor * bound), mark, color=DATA, ms=3, mew=0, zorder=3)
+    for number in np.unique(star.grid.segment[seen]):
+        inside = seen[star.grid.segment[seen] == number]
+        span = slice(inside[0], inside[-1] + 1)
+        time, sd = star.time[span], factor * star.prediction.sd[span]
+        mean = factor * (star.prediction.mean[span] + star.prediction.offset[number])
+        # Labels of all but one segment begin with an underscore, which the legend leaves out.
+        mark = "" if number == star.grid.segment[seen[0]] else "_"
+        axes.plot(time, mean, color=MODEL, lw=0.8, label=f"{mark}GP mean", zorder=2)
+        axes.fill_between(time, mean - sd, mean + sd, color=MODEL, alpha=0.3, lw=0, label=f"{mark}1σ", zorder=1)
+    axes.set_xlim(star.time[first] - star.dt, star.time[last] + star.dt)
+
+
+def _periodogram(axes: Axes, star: FittedStar, published: float | None) -> None:
+    prot, low, high = star.row["prot"], star.period[0], star.period[-1]
+    axes.plot(star.period, star.gain, color=DATA)
+    top = max(star.gain.max(), 1.0)
+    # Periods that are worse than none at all say little by how much.
+    bottom = max(min(star.gain.min(), 0.0), -0.3 * top)
+    axes.set(xscale="log", xlim=(low, high), ylim=(bottom - 0.03 * (top - bottom), top + 0.16 * (top - bottom)))
+    across = axes.get_xaxis_transform()
+    for factor, style, label in ((1.0, "-", "P"), (0.5, "--", "P/2"), (2.0, ":", "2P")):
+        if 1.05 * low < factor * prot < high / 1.05:
+            axes.axvline(factor * prot, 0, 0.92, color=MODEL, ls=style, lw=0.8, zorder=0)
+            axes.text(factor * prot, 0.93, label, transform=across, ha="center", color=MODEL, size=7)
+    if published is not None:
+        axes.plot(published, 0.03, "^", ms=5, mfc="white", mec="k", mew=0.8, transform=across, zorder=4)
+    log_periods(axes.xaxis)
+    axes.set(xlabel="period [d]", ylabel="gain in ln likelihood", title="GP periodogram")
+
+
+def _autocorrelation(axes: Axes, star: FittedStar) -> None:
+    pairs, data, expected = autocorrelation(star)
+    longest = min(int(_LAGS * star.row["prot"] / star.dt), pairs.size // 2)
+    lags = np.arange(1, max(longest, 2) + 1)
+    lags = lags[pairs[lags] > 1]
+    axes.plot(lags * star.dt, data[lags], ".", color=DATA, ms=3.5, mew=0, label="data")
+    axes.plot(lags * star.dt, expected[lags], color=MODEL, label="fitted kernel")
+    for cycle in np.arange(star.row["prot"], lags[-1] * star.dt, star.row["prot"]):
+        axes.axvline(cycle, 0, 0.9, color=GUIDE, lw=0.5, zorder=0)
+    axes.axhline(0, color=GUIDE, lw=0.5, zorder=0)
+    low, high = axes.get_ylim()
+    axes.set(xlim=(0, lags[-1] * star.dt), ylim=(low, high + 0.12 * (high - low)))
+    axes.set(xlabel="lag [d]", title="Autocorrelation")
+    axes.legend(loc="upper center", ncols=2, borderaxespad=0.2, columnspacing=1.2, handlelength=1.4)
+
+
+def _numbers(axes: Axes, star: FittedStar, published: float | None) -> None:
+    row = star.row
+    lines = [
+        ("Rotation P", _with_errors(row, "prot", "d")),
+        ("Equator", _with_errors(row, "peq", "d")),
+        ("Published (△)", "" if published is None else f"{published:g} d"),
+        ("Lomb–Scargle", f"{row['p_ls']:.4g} d"),
+        ("Autocorrelation", f"{row['p_acf']:.4g} d" if np.isfinite(row["p_acf"]) else "no peak"),
+        ("Gain in ln L", f"{row['lnl_rotation']:.1f}"),
+        ("Spot lifetime", _lifetime(row)),
+        ("Shear", _with_errors(row, "kappa", "")),
+        ("Inclination", _with_errors(row, "inc", "rad")),
+        ("Range 5–95 %", f"{100 * row['rvar']:.3g} %"),
+    ]
+    lines = [line for line in lines if line[1]]
+    axes.axis("off")
+    for i, (label, value) in enumerate(lines):
+        axes.text(0.0, 0.96 - _LINE * i, label, color="0.35")
+        axes.text(0.47, 0.96 - _LINE * i, value)
+    words = [Status(row["status"]).words, *Flag(int(row["flags"])).words]
+    if row["lifetime_flag"] == LifetimeFlag.DEGENERATE_WITH_SHEAR:
+        words.append("spot lifetime degenerate with shear")
+    text = "\n".join(fill(word, 36) for word in words if word) or "no flags"
+    axes.text(0.0, 1 - _LINE * (len(lines) + 0.4), text, va="top", size=7, style="italic", linespacing=1.4)
+
+
+def _lifetime(row: dict[str, Any]) -> str:
+    """The lifetime of spots, or the limit that was found."""
+    if row["lifetime_flag"] == LifetimeFlag.LOWER_LIMIT:
+        return f"> {row['spot_lifetime_lower']:.3g} d"
+    if row["lifetime_flag"] == LifetimeFlag.UPPER_LIMIT:
+        return f"< {row['spot_lifetime_upper']:.3g} d"
+    return _with_errors(row, "spot_lifetime", "d")
+
+
+def _with_errors(row: dict[str, Any], name: str, unit: str) -> str:
+    """A value with its distances to the 16th and 84th percentile: two digits of the larger one, one of the smaller."""
+    value, low, high = row[name], row[f"{name}_lower"], row[f"{name}_upper"]
+    below, above = max(value - low, 0.0), max(high - value, 0.0)
+    place = [np.floor(np.log10(error)) for error in (below, above) if error > 0] or [-4]
+    digits = int(np.clip(max(1 - max(place), -min(place)), 0, 5))
+    return f"${value:.{digits}f}^{{+{above:.{digits}f}}}_{{-{below:.{digits}f}}}$ {unit}"

@@ -1,0 +1,81 @@
+"""How the figures look: small, sober, readable in grey, with no state left behind."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spotcat.catalog.atomic import write_file
+
+if TYPE_CHECKING:
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+DATA, MODEL, GUIDE = "0.25", "#b2352b", "0.6"
+"""Colours of measurements, of the fitted model and of guiding lines; in grey they are dark, middle and light."""
+
+_STYLE: dict[Any, Any] = {
+    "text.usetex": False,
+    "font.family": "sans-serif",
+    "font.size": 8.0,
+    "axes.labelsize": 8.0,
+    "axes.titlesize": 8.0,
+    "axes.linewidth": 0.6,
+    "axes.unicode_minus": True,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "xtick.minor.visible": True,
+    "ytick.minor.visible": True,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 7.0,
+    "lines.linewidth": 1.0,
+}
+
+
+@contextmanager
+def png(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """Yield an empty figure and write it as PNG once the block ends; an earlier file is replaced in one step.
+
+    The reader's own matplotlib settings are put aside meanwhile and come back unchanged.
+
+    Args:
+        path: the file.
+        width: width [inch].
+        height: height [inch].
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    image = io.BytesIO()
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height))
+        FigureCanvasAgg(figure)
+        yield figure
+        # Without the version of the software, equal pictures have equal bytes.
+        figure.savefig(image, format="png", dpi=200, metadata={"Software": None})
+    write_file(path, image.getvalue())
+
+
+def log_periods(axis: Axis) -> None:
+    """Label a logarithmic axis of periods [d] at 1, 2, 5, 10, ..., more often than matplotlib does."""
+    axis.set_major_locator(_locator((1.0, 2.0, 5.0)))
+    axis.set_minor_locator(_locator((3.0, 4.0, 6.0, 7.0, 8.0, 9.0)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter("")
+
+
+def _locator(multiples: tuple[float, ...]) -> Any:
+    from matplotlib.ticker import LogLocator
+
+    return LogLocator(10.0, multiples, numticks=100)

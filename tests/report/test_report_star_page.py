@@ -1,0 +1,193 @@
+"""The page of a star, from real runs of the fit: the numbers that are drawn, and that a picture comes out."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib
+import matplotlib.image
+import numpy as np
+import pytest
+
+from spotcat.catalog.query import open_catalog, star
+from spotcat.check.recovery import read_truth
+from spotcat.check.simulate import simulate_star, truth_path
+from spotcat.config import FitConfig, load_recipe
+from spotcat.fit.buckets import choose_bucket, coarsen
+from spotcat.gp.grid import GridBatch, fitted_grid
+from spotcat.gp.predict import StarPrediction
+from spotcat.report.fitted import FittedStar, autocorrelation, load_fitted
+from spotcat.report.star_page import draw, show
+from spotcat.status import InputError, RunError
+
+
+def test_the_grid_is_the_one_of_the_fit() -> None:
+    rng = np.random.default_rng(0)
+    config = FitConfig()
+    coarser = 0
+    for _ in range(300):
+        span, cadence, period = 10 ** rng.uniform((0.5, -3.0, -0.5), (3.2, 0.0, 2.0))
+        search = choose_bucket(span, cadence, 1, config)
+        spec = coarsen(search, period)
+        assert fitted_grid(span, cadence, spec.dt, config) == (spec.n_time, spec.dt)
+        coarser += spec != search
+    assert coarser > 50
+
+
+def test_the_prediction_explains_the_light_curve(run: Path) -> None:
+    truth = read_truth(truth_path(run.parent / "stars"))
+    for name, noise in zip(truth["name"], truth["noise"], strict=True):
+        fitted = load_fitted(run / "catalog.zarr", name)
+        y, fit = fitted.grid.y[fitted.seen], fitted.prediction
+        assert fitted.dt == 0.5
+        assert fitted.time[0] == 0.0
+        residual = y - fit.mean[fitted.seen] - fit.offset[0]
+        # In units of the scatter.  The shortest red noise may take the place of white noise, hence no lower limit.
+        assert residual.std() < 1.2 * noise / np.hypot(1, noise)
+        assert np.all(fit.sd < 1.01 * np.sqrt(fit.covariance[0]))
+        assert np.median(fit.sd[fitted.seen]) < 0.5
+        assert fit.sd[-1] > 2 * np.median(fit.sd[fitted.seen])  # the grid is longer than the light curve
+
+
+def test_the_band_holds_the_truth(run: Path) -> None:
+    recipe = load_recipe(run / "recipe.toml")
+    inside = []
+    for number in range(recipe.simulate.n_stars):
+        fitted = load_fitted(run / "catalog.zarr", f"sim-{number:05d}")
+        everywhere = replace(recipe.simulate, noise=(0.0, 0.0), gaps=0.0)
+        silent = simulate_star(number, recipe.survey.seed, everywhere)
+        cells = np.round(silent.time / fitted.dt).astype(int)
+        assert cells.size > fitted.seen.size
+        signal = silent.flux / fitted.scale
+        error = signal - signal.mean() - (fitted.prediction.mean[cells] - fitted.prediction.mean[cells].mean())
+        inside += (np.abs(error) < 2 * fitted.prediction.sd[cells]).tolist()
+    assert 0.85 < np.mean(inside) < 1.0
+
+
+def _star(n_segments: int = 1, **columns: object) -> FittedStar:
+    """A star with 40 measurements in each segment and long gaps between segments, drawn from its own covariance."""
+    rng = np.random.default_rng(4)
+    m = 100 * n_segments
+    place = np.arange(m)
+    mask = (place % 100 < 40).astype(float)
+    covariance = np.exp(-0.5 * (place / 8.0) ** 2) * (0.5 + 0.5 * np.cos(2 * np.pi * place / 10))
+    segment = np.where(mask > 0, place // 100, 0)
+    grid = GridBatch(
+        *(rng.standard_normal(m) * mask, np.ones(m), mask, segment),
+        *(np.asarray(value) for value in (0.01, 0.0, 0.1)),
+    )
+    prediction = StarPrediction(np.sin(place / 3), np.full(m, 0.2), np.zeros(n_segments), covariance, 0.1)
+    names = ("prot", "peq", "spot_lifetime", "kappa", "inc")
+    numbers = {f"{name}{end}": value for name in names for end, value in (("", 5.0), ("_lower", 4.9), ("_upper", 5.2))}
+    row = numbers | {"name": "test", "mission": "Kepler", "n_points": m, "n_segments": n_segments, "dt": 0.5}
+    row |= {"p_ls": 5.0, "p_acf": 5.0, "lnl_rotation": 30.0, "rvar": 0.02, "lifetime_flag": 0, "status": 0, "flags": 0}
+    period = np.geomspace(1, 40, 60)
+    gain = 30 - 100 * np.log(period / 5) ** 2
+    return FittedStar(row | columns, period, gain, 100.0 + 0.5 * place, grid, prediction)
+
+
+def test_the_expected_autocorrelation_is_the_mean_over_many_light_curves() -> None:
+    star = _star(n_segments=2)
+    seen, segment = star.seen, star.grid.segment[star.seen]
+    lag = np.abs(seen[:, None] - seen[None, :])
+    root = np.linalg.cholesky(star.prediction.covariance[lag] + star.prediction.white * np.eye(seen.size))
+    rng = np.random.default_rng(1)
+    total = np.zeros(lag.max() + 1)
+    n_draws = 4000
+    for _ in range(n_draws):
+        y = root @ rng.standard_normal(seen.size)
+        for number in (0, 1):
+            y[segment == number] -= y[segment == number].mean()
+        full = np.zeros(star.grid.y.size)
+        full[seen] = y
+        pairs, measured, expected = autocorrelation(star._replace(grid=star.grid._replace(y=full)))
+        total += measured
+    counts = np.correlate(star.grid.mask, star.grid.mask, "full")[star.grid.mask.size - 1 :][: pairs.size]
+    np.testing.assert_array_equal(pairs, np.maximum(2 * counts - counts[0] * (np.arange(counts.size) == 0), 1))
+    often = pairs > 20
+    np.testing.assert_allclose((total / n_draws)[often], expected[often], atol=0.03)
+    np.testing.assert_allclose(measured[0], np.mean(y**2))
+    # Removing the means matters here, or the test would not see it.
+    assert np.abs(expected - star.prediction.covariance[: pairs.size])[often].max() > 0.1
+
+
+def _ink(path: Path) -> np.ndarray:
+    return matplotlib.image.imread(path)[..., :3].min(axis=-1) < 0.9
+
+
+def test_a_long_gap_breaks_the_time_axis(tmp_path: Path) -> None:
+    whole, broken = (_ink(draw(_star(n), tmp_path / f"{n}.png")) for n in (1, 3))
+    top = slice(60, 90)  # pixels about the upper edge of the light curve
+    assert whole[top].any(axis=0).mean() > broken[top].any(axis=0).mean() > 0.8
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"p_acf": np.nan, "flags": np.int32(2**6 - 1), "status": np.int8(1)},
+        {"lifetime_flag": np.int8(1)},
+        {"lifetime_flag": np.int8(2), "spot_lifetime_upper": np.inf},
+        {"lifetime_flag": np.int8(3), "prot_lower": 5.1, "kappa_lower": 5.0, "kappa_upper": 5.0},
+        {"prot": 400.0, "prot_lower": np.nan, "prot_upper": np.nan},
+        {"prot": 0.6},
+    ],
+)
+def test_odd_results_are_drawn_too(tmp_path: Path, columns: dict[str, object]) -> None:
+    plain, odd = (_ink(draw(star, tmp_path / "star.png", 5.0)) for star in (_star(), _star(**columns)))
+    assert not np.array_equal(plain, odd)
+
+
+def test_a_flare_does_not_flatten_the_rest(tmp_path: Path) -> None:
+    star = _star()
+    y = star.grid.y.copy()
+    y[5] = 500.0
+    calm, flaring = (
+        _ink(draw(star._replace(grid=star.grid._replace(y=a)), tmp_path / "s.png")) for a in (star.grid.y, y)
+    )
+    rows = [np.flatnonzero(ink[80:460, 150:1390].any(axis=1)) for ink in (calm, flaring)]
+    assert np.ptp(rows[1]) > 0.8 * np.ptp(rows[0])
+
+
+def test_a_page_is_drawn(run: Path, tmp_path: Path) -> None:
+    out = show(run / "catalog.zarr", "sim-00001", tmp_path / "new" / "star.png", published=5.0)
+    image = matplotlib.image.imread(out)
+    assert image.shape == (1480, 1420, 4)
+    ink = _ink(out)
+    assert 0.03 < ink.mean() < 0.3
+    assert ink.any(axis=0).mean() > 0.85 and ink.any(axis=1).mean() > 0.85
+    assert out.stat().st_size > 50_000
+
+
+def test_equal_pages_have_equal_bytes_and_leave_no_trace(run: Path, tmp_path: Path) -> None:
+    before = dict(matplotlib.rcParams)
+    first, second = (show(str(run / "catalog.zarr"), "sim-00000", tmp_path / name) for name in ("a.png", "b.png"))
+    assert first.read_bytes() == second.read_bytes()
+    assert show(run / "catalog.zarr", "sim-00000", first, published=4.0).read_bytes() != second.read_bytes()
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_a_star_that_was_not_fitted_has_no_page(run: Path, tmp_path: Path) -> None:
+    reason = star(open_catalog(run / "catalog.zarr"), "short")["reason"].item()
+    with pytest.raises(InputError) as caught:
+        show(run / "catalog.zarr", "short", tmp_path / "short.png")
+    assert str(caught.value).startswith("short: was not fitted")
+    assert reason and reason in str(caught.value)
+    assert not (tmp_path / "short.png").exists()
+
+
+def test_what_is_missing_is_named(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no star 'KIC 1'"):
+        show(run / "catalog.zarr", "KIC 1", tmp_path / "a.png")
+    with pytest.raises(InputError, match="no such catalog"):
+        show(tmp_path / "none.zarr", "sim-00000", tmp_path / "a.png")
+    shutil.copytree(run / "catalog.zarr", tmp_path / "catalog.zarr")
+    with pytest.raises(InputError, match=r"recipe\.toml: cannot be read"):
+        show(tmp_path / "catalog.zarr", "sim-00000", tmp_path / "a.png")
+    shutil.copy(run / "recipe.toml", tmp_path)
+    with pytest.raises(InputError, match=r"lightcurves\.zarr: no light-curve store"):
+        show(tmp_path / "catalog.zarr", "sim-00000", tmp_path / "a.png")
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="cannot be written"):
+        show(run / "catalog.zarr", "sim-00000", tmp_path / "file" / "a.png")
