@@ -20,7 +20,7 @@ import xarray as xr
 
 import spotcat
 from spotcat.catalog.query import query
-from spotcat.check.recovery import found_for, read_truth, recovery, recovery_table
+from spotcat.check.recovery import compare, found_for, read_truth, recovery_table
 from spotcat.check.simulate import truth_path
 from spotcat.report.recovery_plot import plot_recovery
 from spotcat.report.star_page import show
@@ -137,12 +137,11 @@ def draw_real_stars(catalog: xr.Dataset, folder: Path) -> None:
 
 def compare_simulated_stars(catalog: xr.Dataset, out: Path) -> None:
     truth = read_truth(truth_path(CACHE / "simulated"))
-    found = found_for(catalog, truth["name"], ("prot", "p_ls", "p_acf", "rotating"))
-    methods = {"spotcat": "prot", "Lomb-Scargle": "p_ls", "autocorrelation": "p_acf"}
-    rates = {method: recovery(found[column], truth["peq"], truth["prot"]) for method, column in methods.items()}
+    rates = compare(catalog, truth)
     print(f"\nperiods of the simulated stars\n{recovery_table(rates)}")
     best = rates["spotcat"]
     within, half, double = (f"{100 * share:.0f} %" for share in (best.within, best.half, best.double))
+    found = found_for(catalog, truth["name"], ("prot", "rotating"))
     title = f"{within} of {best.n_stars} within 10 %, {half} halved, {double} doubled"
     plot_recovery(truth["prot"], found["prot"], found["rotating"], title, out)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -57,9 +58,7 @@ def quadrature(model: SpotEvolutionModel, lag: float) -> float:
     radians = omega * vis.kappa * lag
     turns = np.linspace(0, 1, int(np.ceil(radians / np.pi)) + 2)
     edges = np.unique(np.concatenate([np.arcsin(np.sqrt(turns)), [vis.inc]]))
-    pieces = (
-        quad(integrand, a, b, epsabs=1e-10, epsrel=1e-8, limit=100)[0] for a, b in zip(edges, edges[1:], strict=False)
-    )
+    pieces = (quad(integrand, a, b, epsabs=1e-10, epsrel=1e-8, limit=100)[0] for a, b in pairwise(edges))
     return float(model.sigma_k**2 * model.envelope.R_Gamma(lag)) * sum(pieces) / np.pi
 
 

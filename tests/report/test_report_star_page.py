@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import matplotlib.image
@@ -18,7 +19,7 @@ from spotcat.config import FitConfig, load_recipe
 from spotcat.fit.buckets import choose_bucket, coarsen
 from spotcat.gp.grid import GridBatch, fitted_grid
 from spotcat.gp.predict import StarPrediction
-from spotcat.report.fitted import FittedStar, autocorrelation, load_fitted
+from spotcat.report.fitted import FittedStar, Piece, autocorrelation, densest, load_fitted, stretches
 from spotcat.report.star_page import draw, show
 from spotcat.status import InputError, RunError
 
@@ -66,7 +67,37 @@ def test_the_band_holds_the_truth(run: Path) -> None:
     assert 0.85 < np.mean(inside) < 1.0
 
 
-def _star(n_segments: int = 1, **columns: object) -> FittedStar:
+def test_the_detail_refines_the_same_prediction(run: Path) -> None:
+    for number in range(3):
+        fitted = load_fitted(run / "catalog.zarr", f"sim-{number:05d}")
+        first, last, per_step, mean, sd = fitted.detail
+        assert fitted.row["prot"] / fitted.dt * per_step >= 24
+        assert mean.size == (last - first) * per_step + 1
+        np.testing.assert_allclose(mean[::per_step], fitted.prediction.mean[first : last + 1], atol=1e-9)
+        np.testing.assert_allclose(sd[::per_step], fitted.prediction.sd[first : last + 1], atol=1e-9)
+        # Between two grid points it is less certain, but no stranger than they are.
+        assert np.all(sd[1:-1] > 0) and sd.max() < 3 * np.median(sd)
+        assert np.abs(np.diff(mean, 2)).max() < np.abs(np.diff(mean[::per_step], 2)).max()
+
+
+def test_long_gaps_cut_the_light_curve_and_short_ones_do_not() -> None:
+    mask = np.ones(400)
+    mask[100:110] = 0
+    mask[200:300] = 0
+    assert stretches(mask) == [(0, 199), (300, 399)]
+
+
+@pytest.mark.parametrize(("rotation", "width"), [(2.0, 24), (50.0, 199 // 3), (0.01, 1)])
+def test_the_detail_is_a_dozen_rotations_without_gaps(rotation: float, width: int) -> None:
+    mask = np.ones(400)
+    mask[90:110] = 0
+    mask[200:300] = 0
+    first, last = densest(mask, rotation)
+    assert last - first == width
+    assert mask[first : last + 1].all()
+
+
+def _star(n_segments: int = 1, **columns: Any) -> FittedStar:
     """A star with 40 measurements in each segment and long gaps between segments, drawn from its own covariance."""
     rng = np.random.default_rng(4)
     m = 100 * n_segments
@@ -85,7 +116,10 @@ def _star(n_segments: int = 1, **columns: object) -> FittedStar:
     row |= {"p_ls": 5.0, "p_acf": 5.0, "lnl_rotation": 30.0, "rvar": 0.02, "lifetime_flag": 0, "status": 0, "flags": 0}
     period = np.geomspace(1, 40, 60)
     gain = 30 - 100 * np.log(period / 5) ** 2
-    return FittedStar(row | columns, period, gain, 100.0 + 0.5 * place, grid, prediction)
+    first, last = densest(mask, 10.0)
+    fine = np.arange(first * 3, last * 3 + 1) / 3
+    detail = Piece(first, last, 3, np.sin(fine / 3), np.full(fine.size, 0.2))
+    return FittedStar(row | columns, period, gain, 100.0 + 0.5 * place, grid, prediction, detail)
 
 
 def test_the_expected_autocorrelation_is_the_mean_over_many_light_curves() -> None:
@@ -134,7 +168,7 @@ def test_a_long_gap_breaks_the_time_axis(tmp_path: Path) -> None:
         {"prot": 0.6},
     ],
 )
-def test_odd_results_are_drawn_too(tmp_path: Path, columns: dict[str, object]) -> None:
+def test_odd_results_are_drawn_too(tmp_path: Path, columns: dict[str, Any]) -> None:
     plain, odd = (_ink(draw(star, tmp_path / "star.png", 5.0)) for star in (_star(), _star(**columns)))
     assert not np.array_equal(plain, odd)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +21,7 @@ def integral(function, lspot: float, tau: float, shift: float = 0.0) -> float:
     """Quadrature between the kinks of the trapezoid and of its shifted copy."""
     kinks = np.array([-lspot / 2 - tau, -lspot / 2, lspot / 2, lspot / 2 + tau])
     edges = np.unique(np.concatenate([kinks, kinks - shift]))
-    return sum(quad(function, a, b, epsabs=1e-13, epsrel=1e-12)[0] for a, b in zip(edges[:-1], edges[1:], strict=True))
+    return sum(quad(function, a, b, epsabs=1e-13, epsrel=1e-12)[0] for a, b in pairwise(edges))
 
 
 def area(t: float, lspot: float, tau: float) -> float:

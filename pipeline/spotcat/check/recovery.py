@@ -19,6 +19,10 @@ TOLERANCE = 0.1
 """A period within this fraction of the true one is right."""
 
 
+METHODS = {"spotcat": "prot", "Lomb-Scargle": "p_ls", "autocorrelation": "p_acf"}
+"""The catalog's period columns by method."""
+
+
 @dataclass(frozen=True)
 class Recovery:
     """What became of a set of stars, as fractions of all of them, those without a period included.
@@ -91,6 +95,17 @@ def read_truth(path: str | Path) -> dict[str, np.ndarray]:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except (KeyError, IndexError, TypeError, ValueError):
         raise InputError(f"{path}: not a table of true periods as `spotcat simulate` writes it") from None
+
+
+def compare(catalog: xr.Dataset, truth: Mapping[str, np.ndarray]) -> dict[str, Recovery]:
+    """How well spotcat and the two classical methods recovered the periods of simulated stars.
+
+    Args:
+        catalog: an open catalog that holds every star of `truth`.
+        truth: what ``read_truth`` returns.
+    """
+    found = found_for(catalog, truth["name"], METHODS.values())
+    return {method: recovery(found[column], truth["peq"], truth["prot"]) for method, column in METHODS.items()}
 
 
 def found_for(catalog: xr.Dataset, names: Iterable[str], columns: Iterable[str]) -> dict[str, np.ndarray]:

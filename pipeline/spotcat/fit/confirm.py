@@ -97,7 +97,7 @@ def confirm_mode(mode: Mode, star: GridStar, layout: Layout, n_segments: int, bl
 
 
 def bfgs_update(metric: Array, moved: Array, slope_change: Array) -> Array:
-    """BFGS update of an inverse curvature (Nocedal & Wright 2006, eq. 6.17), skipped where it would lose definiteness."""
+    """BFGS update of an inverse curvature (Nocedal & Wright 2006, eq. 6.17), skipped where it loses definiteness."""
     gain = moved @ slope_change
     good = jnp.isfinite(gain) & (gain > 1e-10)
     rho = jnp.where(good, 1 / jnp.where(good, gain, 1.0), 0.0)
@@ -139,5 +139,7 @@ def block_for(support_steps: float, layout: Layout) -> int:
 
 
 def _lanes(layout: Layout) -> int:
-    """Modes side by side so that dense matrices stay within tens of megabytes."""
-    return int(np.clip(1_000_000 // layout.n_time**2, 1, 64))
+    """Modes side by side: one on a CPU, whose batched factorisations are far slower than one by one."""
+    if jax.default_backend() == "cpu":
+        return 1
+    return int(np.clip(100_000_000 // layout.n_time**2, 1, 256))

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from spotcat.config import FitConfig
@@ -117,34 +118,33 @@ def _shortest_period(bank: Bank, found: Found, star: int) -> float:
 def _fit_modes(batch: GridBatch, found: Found, bank: Bank, spec: BucketSpec, config: FitConfig) -> Fit:
     layout = spec.layout(config)
     starts = starting_points(bank.templates[found.modes], found.powers.astype(float), layout)
-    seen = periodogram(batch.y, batch.mask)
-    null = null_value(seen, spec)
-    modes = refine(starts, seen, batch.width, layout, config.refine_steps, lanes_for(layout))
+    star = {name: jnp.asarray(getattr(batch, name)) for name in GridStar._fields}
+    stars, seen = GridStar(**star), periodogram(star["y"], star["mask"])
+    modes = refine(starts, seen, stars.width, layout, config.refine_steps, lanes_for(layout))
     modes = _best(jax.tree.map(np.asarray, modes), config.confirm_modes)
 
-    stars = GridStar(batch.y, batch.relative_variance, batch.mask, batch.segment, batch.width)
     block = block_for(float(np.nanmax(support_steps(modes.theta, layout.dt))), layout)
     climb = partial(confirm, stars=stars, layout=layout, n_segments=spec.n_segments, block=block)
     confirmed = _best(jax.tree.map(np.asarray, climb(modes, n_steps=config.confirm_steps)), config.confirm_modes)
     first, other = (_mode(confirmed, i) for i in (0, min(1, config.confirm_modes - 1)))
-    best = Mode(first.theta[:, None], first.value[:, None], first.curvature[:, None])
-    best = _mode(climb(best, n_steps=config.polish_steps), 0)
+    start = Mode(first.theta[:, None], first.value[:, None], first.curvature[:, None])
+    best = _mode(climb(start, n_steps=config.polish_steps), 0)
 
-    curvature = curvature_at(best.theta, seen, batch.width, layout)
+    curvature = curvature_at(best.theta, seen, stars.width, layout)
     quantities, draws = laplace_draws(best.theta, curvature, batch.scale, layout)
     second, _ = laplace_draws(other.theta, curvature, batch.scale, layout)
-    fit = Fit(
-        theta=best.theta,
-        value=best.value,
-        left=best.left,
-        gain=null - modes.value[:, 0],
-        lnodds=first.value - other.value,
-        dt=np.full(len(batch.y), spec.dt),
-        best=quantities,
-        draws=draws,
-        second=second,
-    )
-    return jax.tree.map(np.asarray, fit)
+    found_here = {
+        "theta": best.theta,
+        "value": best.value,
+        "left": best.left,
+        "gain": null_value(seen, spec) - modes.value[:, 0],
+        "lnodds": first.value - other.value,
+        "dt": np.full(len(batch.y), spec.dt),
+        "best": quantities,
+        "draws": draws,
+        "second": second,
+    }
+    return Fit(**jax.tree.map(np.asarray, found_here))
 
 
 def _take(tree: Any, index: Any) -> Any:
@@ -167,21 +167,21 @@ def _table(fit: Fit, found: Found, batch: GridBatch, spec: BucketSpec, config: F
     columns = _columns(fit, batch, spec, config)
     failed = ~np.isin(columns["status"], (Status.OK, Status.NOT_CONVERGED))
     for name, values in columns.items():
-        if name not in _DATA_COLUMNS and values.dtype.kind == "f":
+        if name not in (*_DATA_COLUMNS, "dt") and values.dtype.kind == "f":
             columns[name] = np.where(failed, np.nan, values)
     columns["rotating"] = np.where(failed, 0, columns["rotating"]).astype(np.int8)
     periods = np.broadcast_to(spec.periods(config), found.gain.shape)
-    arrays = {"gp_period": periods, "gp_periodogram": found.gain, "fit_vector": fit.theta}
+    arrays = {"gp_period": periods, "gp_periodogram": np.asarray(found.gain), "fit_vector": fit.theta}
     return FitTable(columns, {name: np.where(failed[:, None], np.nan, a) for name, a in arrays.items()})
 
 
 def _columns(fit: Fit, batch: GridBatch, spec: BucketSpec, config: FitConfig) -> dict[str, np.ndarray]:
     periods = spec.periods(config)
-    columns = dict(fit.best._asdict())
+    columns: dict[str, np.ndarray] = dict(jax.tree.map(np.asarray, fit.best._asdict()))
     for name, draws in fit.draws._asdict().items():
         columns[f"{name}_lower"], columns[f"{name}_upper"] = np.percentile(draws, [16, 84], axis=1)
     columns |= {
-        "p_second": fit.second.prot,
+        "p_second": np.asarray(fit.second.prot),
         "p_second_lnodds": fit.lnodds,
         "p_ls": lomb_scargle_periods(batch.y, batch.mask, spec.dt, periods[0], periods[-1]),
         "p_acf": autocorrelation_periods(batch.y, batch.mask, spec.dt, periods[0], periods[-1]),
@@ -189,7 +189,7 @@ def _columns(fit: Fit, batch: GridBatch, spec: BucketSpec, config: FitConfig) ->
         "rotating": (fit.gain >= config.detection).astype(np.int8),
         "dt": fit.dt,
     }
-    columns |= _data_columns(batch, spec, fit.best.prot)
+    columns |= _data_columns(batch, spec, columns["prot"])
     columns["lifetime_flag"] = _lifetime_flag(columns, fit.draws)
     columns["status"], columns["flags"] = _status(fit, batch), _flags(columns, periods)
     columns["reason"] = np.array([Status(s).words for s in columns["status"]])

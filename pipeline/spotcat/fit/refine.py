@@ -25,7 +25,7 @@ from spotcat.gp.whittle import Periodogram, expected_power, negative_log_likelih
 PERIOD_BOX = 0.25
 """A mode may move this far in ln P."""
 LN_WHITE_MIN = -5.0
-"""No spot model describes a star to better than 8 % of its scatter; a lower noise would let misfit decide the period."""
+"""No spot model describes a star to better than 8 % of its scatter; less noise would let misfit decide the period."""
 
 _FLOOR = 1e-10
 
@@ -135,7 +135,7 @@ def refine_mode(start: Array, star: Periodogram, width: Array, layout: Layout, n
 
 
 def _positive_definite(curvature: Array) -> Array:
-    """Nearest matrix without eigenvalues below that of a weak prior; the isotropic prior on inclination can add some."""
+    """Nearest matrix without eigenvalues below that of a weak prior; the prior on inclination can add some."""
     values, vectors = jnp.linalg.eigh(curvature)
     return (vectors * jnp.maximum(values, 1e-2)) @ vectors.T
 
@@ -188,7 +188,7 @@ def refine(starts: Array, stars: Periodogram, width: Array, layout: Layout, n_st
     b, k, _ = starts.shape
     repeat = partial(jnp.repeat, repeats=k, axis=0)
     work = (starts.reshape(b * k, -1), jax.tree.map(repeat, stars), repeat(width))
-    found = jax.lax.map(lambda w: refine_mode(*w, layout, n_steps), work, batch_size=lanes)
+    found = jax.lax.map(lambda w: refine_mode(w[0], w[1], w[2], layout, n_steps), work, batch_size=lanes)
     return jax.tree.map(lambda a: a.reshape(b, k, *a.shape[1:]), found)
 
 

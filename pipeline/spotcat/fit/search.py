@@ -113,7 +113,7 @@ def search(y: Array, mask: Array, bank: Bank, n_harm: int, n_modes: int) -> Foun
     n_periods = bank.periods.shape[0]
 
     def one(star: Periodogram) -> Found:
-        noise = _noise_powers(bank.noise, star)
+        noise = _noise_powers(jnp.asarray(bank.noise), star)
         null = _without_rotation(noise, star)
         value, powers = jax.lax.map(
             lambda rows: _profile(rows, noise, star, n_harm), bank.rows, batch_size=_TEMPLATES_AT_ONCE

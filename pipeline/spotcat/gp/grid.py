@@ -82,7 +82,7 @@ class Grid(NamedTuple):
         """The covariance model on this grid, with `n_harm` rotation harmonics."""
         from spotcat.gp.layout import Layout
 
-        nodes = 32 if self.n_time <= 512 else 64
+        nodes = 32 if self.n_time <= 1024 else 64
         return Layout(self.n_time, self.dt, n_harm, nodes)
 
     def coarsened(self, factor: int) -> Grid:

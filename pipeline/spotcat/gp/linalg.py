@@ -126,7 +126,7 @@ def _whiten_backward(block: int, saved: tuple[_Factors, Array], cotangent: White
         k_bar = _diagonal_sums(near)
         return k_bar, jnp.diagonal(last), jnp.zeros_like(mask), 2 * last_solved @ gram_bar
 
-    def step(carry: tuple[Array, ...], x: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, Array]]:
+    def step(carry: tuple, x: tuple[Array, ...]) -> tuple[tuple, tuple[Array, Array]]:
         inverse, solved, near, far = carry
         factor, coupling, z, m, m_after = x
         solved_here = _back(factor, z - coupling.T @ solved)
@@ -141,8 +141,8 @@ def _whiten_backward(block: int, saved: tuple[_Factors, Array], cotangent: White
     xs = (factors.diagonal[:-1], factors.coupling[1:], factors.columns[:-1], masks[:-1], masks[1:])
     carry = (last_inverse, last_solved, near, jnp.zeros((block, block)))
     (_, _, near, far), (noise_bar, solved) = jax.lax.scan(step, carry, xs, reverse=True)
-    _, to_k = jax.vjp(lambda k: toeplitz_blocks(k, block), jnp.zeros(n_blocks * block))
-    (k_bar,) = to_k((near, 2 * far))
+    k_bar = _diagonal_sums(near, 2 * far)[: n_blocks * block]
+    k_bar = jnp.pad(k_bar, (0, n_blocks * block - k_bar.shape[0]))
     noise_bar = jnp.concatenate([noise_bar.ravel(), jnp.diagonal(last)])
     columns_bar = 2 * jnp.concatenate([solved.reshape(-1, c), last_solved]) @ gram_bar
     return k_bar, noise_bar, jnp.zeros_like(mask), columns_bar
@@ -159,12 +159,22 @@ def _inverse(factor: Array) -> Array:
     return root.T @ root
 
 
-def _diagonal_sums(a: Array) -> Array:
-    """Sums of a symmetric matrix over its diagonals d and -d together, shape (M,): skewed by a change of row length."""
+def _diagonal_sums(near: Array, far: Array | None = None) -> Array:
+    """Transpose of ``toeplitz_blocks``: sums over the diagonals of both blocks, shape (2 block - 1,) or (block,)."""
+    m = near.shape[0]
+    below = _skewed_sum(near[::-1])  # lag j - i from 1 - m to m - 1
+    sums = below[m - 1 :] + jnp.where(jnp.arange(m) == 0, 0.0, below[m - 1 :: -1])
+    if far is None:
+        return sums
+    # The block to the left of the diagonal one has lag block + i - j, from 1 to 2 block - 1.
+    across = jnp.concatenate([jnp.zeros(1), _skewed_sum(far[:, ::-1])])
+    return across + jnp.pad(sums, (0, m))
+
+
+def _skewed_sum(a: Array) -> Array:
+    """Sums over ``i + j`` of a square matrix, shape (2 m - 1,), by a change of row length instead of a scatter."""
     m = a.shape[0]
-    skewed = jnp.pad(a[::-1], ((0, 0), (0, m))).ravel()[: m * (2 * m - 1)].reshape(m, 2 * m - 1)
-    upper = skewed.sum(axis=0)[m - 1 :]
-    return jnp.where(jnp.arange(m) == 0, 1.0, 2.0) * upper
+    return jnp.pad(a, ((0, 0), (0, m))).ravel()[: m * (2 * m - 1)].reshape(m, 2 * m - 1).sum(axis=0)
 
 
 whiten.defvjp(_whiten_forward, _whiten_backward)

@@ -11,9 +11,9 @@ import numpy as np
 from jax import Array
 from jax.scipy.linalg import cho_solve
 
-from spotcat.gp.composite import covariance, noise_variance
+from spotcat.gp.composite import noise_variance, red_rows, spot_levels, spot_rows
 from spotcat.gp.grid import GridBatch
-from spotcat.gp.layout import Layout
+from spotcat.gp.layout import N_SHAPE, Layout
 from spotcat.gp.likelihood import offset_columns
 
 
@@ -21,8 +21,8 @@ class Prediction(NamedTuple):
     """Conditional distribution of the signal.
 
     Attributes:
-        mean: conditional mean at every grid point, shape (M,).
-        sd: conditional standard deviation, shape (M,).
+        mean: conditional mean at every point asked for, shape (P,).
+        sd: conditional standard deviation, shape (P,).
         offset: best offset of each segment, shape (s,).
     """
 
@@ -31,20 +31,25 @@ class Prediction(NamedTuple):
     offset: Array
 
 
-def predict(k: Array, variance: Array, y: Array, mask: Array, offsets: Array) -> Prediction:
+def predict(
+    k: Array, variance: Array, y: Array, mask: Array, offsets: Array, at: Array | None = None, per_step: int = 1
+) -> Prediction:
     """Condition the process on the measurements (Rasmussen & Williams 2006, eqs. 2.25 and 2.42).
 
     Args:
-        k: covariance of the signal at lags 0 .. M-1 grid steps.
-        variance: noise variance of every point, shape (M,); ignored where the mask is 0.
+        k: covariance of the signal at lags 0, 1, ... in units of 1/per_step of a grid step, shape (M per_step,).
+        variance: noise variance of every grid point, shape (M,); ignored where the mask is 0.
         y: flux, shape (M,); ignored where the mask is 0.
         mask: 1 where there is a measurement, shape (M,).
         offsets: indicator columns of the segments, shape (M, s).
+        at: where to predict, integers in units of 1/per_step of a grid step, shape (P,); every grid point if None.
+        per_step: how often a grid step is divided.
     """
-    i = jnp.arange(k.shape[0])
-    signal = k[jnp.abs(i[:, None] - i[None, :])]
-    cross = signal * mask[None, :]
-    factor = jnp.linalg.cholesky(cross * mask[:, None] + jnp.diag(jnp.where(mask > 0, variance, 1.0)))
+    grid = jnp.arange(y.shape[0]) * per_step
+    at = grid if at is None else at
+    signal = k[jnp.abs(grid[:, None] - grid[None, :])] * mask[:, None] * mask[None, :]
+    cross = k[jnp.abs(at[:, None] - grid[None, :])] * mask[None, :]
+    factor = jnp.linalg.cholesky(signal + jnp.diag(jnp.where(mask > 0, variance, 1.0)))
     solve = cho_solve((factor, True), jnp.concatenate([(y * mask)[:, None], offsets], axis=1))
     normal = offsets.T @ solve[:, 1:]
     unused = jnp.sum(offsets, axis=0) == 0
@@ -58,10 +63,10 @@ class StarPrediction(NamedTuple):
     """What a fitted parameter vector says of its star, in units of the star's scatter; NumPy, float64.
 
     Attributes:
-        mean: conditional mean of the signal at every grid point, shape (M,).
-        sd: conditional standard deviation, shape (M,).
+        mean: conditional mean of the signal at every point asked for, shape (P,).
+        sd: conditional standard deviation, shape (P,).
         offset: best offset of each segment, shape (s,).
-        covariance: fitted covariance of the signal at lags 0 .. M-1 grid steps, shape (M,).
+        covariance: fitted covariance of the signal at lags 0, 1, ... in units of 1/per_step of a grid step.
         white: fitted variance of the white noise.
     """
 
@@ -72,24 +77,42 @@ class StarPrediction(NamedTuple):
     white: float
 
 
-def predict_star(theta: np.ndarray, star: GridBatch, layout: Layout) -> StarPrediction:
+def predict_star(
+    theta: np.ndarray, star: GridBatch, layout: Layout, at: np.ndarray | None = None, per_step: int = 1
+) -> StarPrediction:
     """Condition the fitted process on its star, in float64 whatever JAX's default precision.
 
     Args:
         theta: fitted parameters, shape (n_theta,).
         star: one star on the grid of its fit.
         layout: the model of that grid.
+        at: where to predict, integers in units of 1/per_step of a grid step, shape (P,); every grid point if None.
+        per_step: how often a grid step is divided.
     """
     n_segments = int(star.segment.max()) + 1
     with jax.enable_x64(True):
-        found, k = _predict_star(jnp.asarray(theta), jax.tree.map(jnp.asarray, star), layout, n_segments)
+        arrays = jax.tree.map(jnp.asarray, (theta, star, at))
+        found, k = _predict_star(*arrays, layout, n_segments, per_step)
         mean, sd, offset = (np.asarray(a) for a in found)
     return StarPrediction(mean, sd, offset, np.asarray(k), float(np.exp(theta[-1])))
 
 
-@partial(jax.jit, static_argnums=(2, 3))
-def _predict_star(theta: Array, star: Any, layout: Layout, n_segments: int) -> tuple[Prediction, Array]:
-    k = covariance(theta, star.width, layout)
+@partial(jax.jit, static_argnums=(3, 4, 5))
+def _predict_star(
+    theta: Array, star: Any, at: Array | None, layout: Layout, n_segments: int, per_step: int
+) -> tuple[Prediction, Array]:
+    k = _covariance_between(theta, star.width, layout, per_step)
     variance = noise_variance(theta, star.relative_variance)
     offsets = offset_columns(star.segment, star.mask, n_segments)
-    return predict(k, variance, star.y, star.mask, offsets), k
+    return predict(k, variance, star.y, star.mask, offsets, at, per_step), k
+
+
+def _covariance_between(theta: Array, width: Array, layout: Layout, per_step: int) -> Array:
+    """``composite.covariance`` at lags that divide the grid step.
+
+    Red noise is defined on the grid.  Between its lags it is interpolated linearly, which keeps a covariance one.
+    """
+    finer = layout._replace(n_time=layout.n_time * per_step, dt=layout.dt / per_step)
+    spots = spot_levels(theta, layout) @ spot_rows(theta[:N_SHAPE], width, finer)
+    red = jnp.exp(theta[layout.reds]) @ red_rows(layout)
+    return spots + jnp.interp(finer.lag, layout.lag, red)

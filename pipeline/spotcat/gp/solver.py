@@ -148,15 +148,16 @@ class GPSolver:
 
     def _call(self, function: Callable[..., Any], theta: ArrayLike, *args: Any) -> Any:
         low, high = np.array([self.bounds[k] for k in self.param_keys]).T
-        data = _Data(self._lags, self._index, self.y, self.yerr, low, high)
         template = jax.tree.map(lambda v: np.float64(v), self.model)
         with jax.enable_x64(True):
+            arrays = (self._lags, self._index, self.y, self.yerr, low, high)
+            data = _Data(*(jnp.asarray(a) for a in arrays))
             return function(np.asarray(theta, dtype=float), data, template, self._nodes, *args)
 
 
 class _Data(NamedTuple):
-    lags: Array
-    index: Array
+    lag: Array  # distinct lags, padded
+    place: Array  # of every pair of times among them
     y: Array
     yerr: Array
     low: Array
@@ -186,7 +187,7 @@ def _default_bounds(key: str, value: float) -> tuple[float, float]:
 def _negative_log_posterior(theta: Array, data: _Data, template: SpotEvolutionModel, n_latitude: int) -> Array:
     keys = template.param_keys
     params = dict(zip(keys, theta, strict=True))
-    covariance = spot_covariance(data.lags, template.with_params(params), n_latitude)[data.index]
+    covariance = spot_covariance(data.lag, template.with_params(params), n_latitude)[data.place]
     factor = jnp.linalg.cholesky(covariance + jnp.diag(data.yerr**2))
     z = jax.scipy.linalg.solve_triangular(factor, jnp.stack([data.y, jnp.ones_like(data.y)], axis=1), lower=True)
     ones = z[:, 1] @ z[:, 1]
@@ -211,7 +212,7 @@ def _predict(
     theta: Array, data: _Data, template: SpotEvolutionModel, n_latitude: int, cross_lags: Array, cross_index: Array
 ) -> tuple[Array, Array]:
     model = template.with_params(dict(zip(template.param_keys, theta, strict=True)))
-    covariance = spot_covariance(data.lags, model, n_latitude)[data.index]
+    covariance = spot_covariance(data.lag, model, n_latitude)[data.place]
     factor = jnp.linalg.cholesky(covariance + jnp.diag(data.yerr**2))
     cross = spot_covariance(cross_lags, model, n_latitude)[cross_index]
     solve = partial(jax.scipy.linalg.cho_solve, (factor, True))

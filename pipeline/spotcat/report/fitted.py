@@ -16,6 +16,31 @@ if TYPE_CHECKING:
     from spotcat.gp.grid import GridBatch
     from spotcat.gp.predict import StarPrediction
 
+BREAK = 0.1
+"""A gap longer than this fraction of the measured time ends a stretch of the light curve."""
+ROTATIONS = 12
+"""Rotations in the part of the light curve that is enlarged."""
+SMOOTH = 24
+"""Points at which a rotation is predicted there, at least."""
+
+
+class Piece(NamedTuple):
+    """The prediction from one grid point to another, in units of the star's scatter.
+
+    Attributes:
+        first: first grid point.
+        last: last grid point.
+        per_step: how often a grid step is divided.
+        mean: predicted mean without segment offsets, shape ((last - first) per_step + 1,).
+        sd: predicted standard deviation, same shape.
+    """
+
+    first: int
+    last: int
+    per_step: int
+    mean: np.ndarray
+    sd: np.ndarray
+
 
 class FittedStar(NamedTuple):
     """What there is to draw of a star.
@@ -26,7 +51,8 @@ class FittedStar(NamedTuple):
         gain: GP periodogram, ln likelihood gain at each of them, shape (P,).
         time: grid times in the mission's days, shape (M,).
         grid: the binned light curve, in units of its scatter.
-        prediction: the fitted process, in the same units.
+        prediction: the fitted process at the grid points, in the same units.
+        detail: a finer prediction of a part of the light curve.
     """
 
     row: dict[str, Any]
@@ -35,6 +61,7 @@ class FittedStar(NamedTuple):
     time: np.ndarray
     grid: GridBatch
     prediction: StarPrediction
+    detail: Piece
 
     @property
     def dt(self) -> float:
@@ -50,6 +77,12 @@ class FittedStar(NamedTuple):
     def seen(self) -> np.ndarray:
         """Indices of the grid points that have a measurement."""
         return np.flatnonzero(self.grid.mask)
+
+    @property
+    def stretches(self) -> list[Piece]:
+        """The whole light curve, cut at long gaps."""
+        mean, sd = self.prediction.mean, self.prediction.sd
+        return [Piece(a, b, 1, mean[a : b + 1], sd[a : b + 1]) for a, b in stretches(self.grid.mask)]
 
 
 def load_fitted(catalog_path: Path, name: str) -> FittedStar:
@@ -74,17 +107,48 @@ def load_fitted(catalog_path: Path, name: str) -> FittedStar:
     store = LightCurveStore(catalog_path.parent / "lightcurves.zarr")
     (light_curve,) = store.read([row["star_id"]])
     place = np.searchsorted(store.stars["star_id"], row["star_id"])
-    first, last, cadence = (float(store.stars[key][place]) for key in ("time_min", "time_max", "cadence"))
-    grid = fitted_grid(last - first, cadence, float(row["dt"]), recipe.fit)
-    binned = grid_star(light_curve, grid.n_time, grid.dt)
+    begin, end, cadence = (float(store.stars[key][place]) for key in ("time_min", "time_max", "cadence"))
+    shape = fitted_grid(end - begin, cadence, float(row["dt"]), recipe.fit)
+    layout = shape.layout(recipe.fit.n_harm)
+    grid = grid_star(light_curve, shape.n_time, shape.dt)
+    first, last = densest(grid.mask, row["prot"] / shape.dt)
+    per_step = int(np.clip(np.ceil(SMOOTH * shape.dt / row["prot"]), 1, SMOOTH))
+    fine = predict_star(theta, grid, layout, np.arange(first * per_step, last * per_step + 1), per_step)
     return FittedStar(
         row=row,
         period=row["gp_period"],
         gain=row["gp_periodogram"],
-        time=light_curve.time[0] + np.arange(grid.n_time) * grid.dt,
-        grid=binned,
-        prediction=predict_star(theta, binned, grid.layout(recipe.fit.n_harm)),
+        time=light_curve.time[0] + np.arange(shape.n_time) * shape.dt,
+        grid=grid,
+        prediction=predict_star(theta, grid, layout),
+        detail=Piece(first, last, per_step, fine.mean, fine.sd),
     )
+
+
+def stretches(mask: np.ndarray) -> list[tuple[int, int]]:
+    """First and last grid point of each stretch of measurements between long gaps.
+
+    Args:
+        mask: 1 where there is a measurement, shape (M,).
+    """
+    seen = np.flatnonzero(mask)
+    cuts = np.flatnonzero(np.diff(seen) > max(BREAK * seen.size, 2)) + 1
+    return [(int(part[0]), int(part[-1])) for part in np.split(seen, cuts)]
+
+
+def densest(mask: np.ndarray, rotation: float) -> tuple[int, int]:
+    """First and last grid point of the part to enlarge: some rotations, or a third of a stretch, with few gaps.
+
+    Args:
+        mask: 1 where there is a measurement, shape (M,).
+        rotation: rotation period in grid steps.
+    """
+    longest = max(last - first for first, last in stretches(mask))
+    width = max(min(int(ROTATIONS * rotation), longest // 3), 1)
+    counts = np.convolve(mask, np.ones(width + 1), "valid")
+    best = np.flatnonzero(counts == counts.max())
+    first = int(best[best.size // 2])
+    return first, first + width
 
 
 def autocorrelation(star: FittedStar) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spotcat.report.fitted import FittedStar, autocorrelation, load_fitted
+from spotcat.report.fitted import FittedStar, Piece, autocorrelation, load_fitted
 from spotcat.report.style import DATA, GUIDE, MODEL, log_periods, png
 from spotcat.status import Flag, LifetimeFlag, Status
 
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_BREAK = 0.1
-"""A gap longer than this fraction of the measured time interrupts the time axis."""
-_DETAIL = 12
-"""Rotations in the enlarged part of the light curve."""
 _LAGS = 6
 """Rotations in the autocorrelation."""
 _LINE = 0.072
@@ -59,11 +55,10 @@ def draw(star: FittedStar, out: str | Path, published: float | None = None) -> P
     Raises:
         RunError: the file cannot be written.
     """
-    detail = _densest(star)
     with png(Path(out), 7.1, 7.4) as figure:
         _head(figure, star)
-        _light_curve(figure, star, detail)
-        _detail(figure.add_axes((0.085, 0.435, 0.9, 0.2)), star, detail)
+        _light_curve(figure, star)
+        _detail(figure.add_axes((0.085, 0.435, 0.9, 0.2)), star)
         _periodogram(figure.add_axes((0.085, 0.055, 0.27, 0.29)), star, published)
         _autocorrelation(figure.add_axes((0.425, 0.055, 0.27, 0.29)), star)
         _numbers(figure.add_axes((0.725, 0.055, 0.26, 0.29)), star, published)
@@ -83,37 +78,20 @@ def _duration(days: float) -> str:
     return f"{minutes:.3g} min" if minutes < 120 else f"{minutes / 60:.3g} h"
 
 
-def _stretches(star: FittedStar) -> list[tuple[int, int]]:
-    """First and last grid point of each stretch of measurements between long gaps."""
-    seen = star.seen
-    cuts = np.flatnonzero(np.diff(seen) > max(_BREAK * seen.size, 2)) + 1
-    return [(int(part[0]), int(part[-1])) for part in np.split(seen, cuts)]
-
-
-def _densest(star: FittedStar) -> tuple[int, int]:
-    """First and last grid point of the part to enlarge: a dozen rotations, or a third of a stretch, with few gaps."""
-    longest = max(last - first for first, last in _stretches(star))
-    width = max(min(int(_DETAIL * star.row["prot"] / star.dt), longest // 3), 1)
-    counts = np.convolve(star.grid.mask, np.ones(width + 1), "valid")
-    best = np.flatnonzero(counts == counts.max())
-    first = int(best[best.size // 2])
-    return first, first + width
-
-
-def _light_curve(figure: Figure, star: FittedStar, detail: tuple[int, int]) -> None:
+def _light_curve(figure: Figure, star: FittedStar) -> None:
     """The whole light curve, one axes for each stretch."""
-    stretches = _stretches(star)
-    lengths = np.array([last - first + 1 for first, last in stretches], float)
+    stretches = star.stretches
+    lengths = np.array([piece.last - piece.first + 1 for piece in stretches], float)
     shares = np.maximum(lengths, 0.08 * lengths.sum())
     grid = figure.add_gridspec(
         1, len(stretches), left=0.085, right=0.985, bottom=0.69, top=0.955, wspace=0.04, width_ratios=shares.tolist()
     )
     parts: list[Axes] = []
-    for i, (first, last) in enumerate(stretches):
+    for i, piece in enumerate(stretches):
         axes = figure.add_subplot(grid[i], sharey=parts[0] if parts else None)
         parts.append(axes)
-        axes.axvspan(star.time[detail[0]], star.time[detail[1]], color="0.92", lw=0, zorder=0)
-        _draw_flux(axes, star, first, last)
+        axes.axvspan(star.time[star.detail.first], star.time[star.detail.last], color="0.92", lw=0, zorder=0)
+        _draw_flux(axes, star, piece)
         _join(axes, is_first=i == 0, is_last=i == len(stretches) - 1)
     factor, unit = _unit(star)
     low, high = (factor * star.scale * bound for bound in _flux_range(star))
@@ -131,8 +109,8 @@ def _join(axes: Axes, *, is_first: bool, is_last: bool) -> None:
             axes.plot([x, x], [0, 1], ls="", transform=axes.transAxes, **slash)
 
 
-def _detail(axes: Axes, star: FittedStar, detail: tuple[int, int]) -> None:
-    _draw_flux(axes, star, *detail)
+def _detail(axes: Axes, star: FittedStar) -> None:
+    _draw_flux(axes, star, star.detail)
     axes.set(xlabel="time [d]", ylabel=f"relative flux [{_unit(star)[1]}]")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0, numpoints=3)
 
@@ -149,26 +127,25 @@ def _flux_range(star: FittedStar) -> tuple[float, float]:
     return max(y.min(), low - margin), min(y.max(), high + margin)
 
 
-def _draw_flux(axes: Axes, star: FittedStar, first: int, last: int) -> None:
+def _draw_flux(axes: Axes, star: FittedStar, piece: Piece) -> None:
     """Measurements and prediction from one grid point to another, segment by segment."""
     factor = _unit(star)[0] * star.scale
-    seen = star.seen
-    seen = seen[(seen >= first) & (seen <= last)]
-    axes.plot(star.time[seen], factor * star.grid.y[seen], ".", color=DATA, ms=3, mew=0, label="binned flux", zorder=3)
+    seen = star.seen[(star.seen >= piece.first) & (star.seen <= piece.last)]
+    y, segment = star.grid.y[seen], star.grid.segment[seen]
+    axes.plot(star.time[seen], factor * y, ".", color=DATA, ms=3, mew=0, label="binned flux", zorder=3)
     low, high = _flux_range(star)
-    for bound, beyond, mark in ((low, star.grid.y[seen] < low, "v"), (high, star.grid.y[seen] > high, "^")):
-        there = star.time[seen[beyond]]
-        axes.plot(there, np.full(there.size, factor * bound), mark, color=DATA, ms=3, mew=0, zorder=3)
-    for number in np.unique(star.grid.segment[seen]):
-        inside = seen[star.grid.segment[seen] == number]
-        span = slice(inside[0], inside[-1] + 1)
-        time, sd = star.time[span], factor * star.prediction.sd[span]
-        mean = factor * (star.prediction.mean[span] + star.prediction.offset[number])
+    for bound, beyond, mark in ((low, y < low, "v"), (high, y > high, "^")):
+        axes.plot(star.time[seen[beyond]], np.full(beyond.sum(), factor * bound), mark, color=DATA, ms=3, mew=0)
+    fine = star.time[piece.first] + np.arange(piece.mean.size) * star.dt / piece.per_step
+    for number in np.unique(segment):
+        begin, end = (seen[segment == number][[0, -1]] - piece.first) * piece.per_step
+        time, sd = fine[begin : end + 1], factor * piece.sd[begin : end + 1]
+        mean = factor * (piece.mean[begin : end + 1] + star.prediction.offset[number])
         # Labels of all but one segment begin with an underscore, which the legend leaves out.
-        mark = "" if number == star.grid.segment[seen[0]] else "_"
-        axes.plot(time, mean, color=MODEL, lw=0.8, label=f"{mark}GP mean", zorder=2)
-        axes.fill_between(time, mean - sd, mean + sd, color=MODEL, alpha=0.3, lw=0, label=f"{mark}1σ", zorder=1)
-    axes.set_xlim(star.time[first] - star.dt, star.time[last] + star.dt)
+        hidden = "" if number == segment[0] else "_"
+        axes.plot(time, mean, color=MODEL, lw=0.8, label=f"{hidden}GP mean", zorder=2)
+        axes.fill_between(time, mean - sd, mean + sd, color=MODEL, alpha=0.3, lw=0, label=f"{hidden}1σ", zorder=1)
+    axes.set_xlim(star.time[piece.first] - star.dt, star.time[piece.last] + star.dt)
 
 
 def _periodogram(axes: Axes, star: FittedStar, published: float | None) -> None:

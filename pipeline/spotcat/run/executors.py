@@ -209,7 +209,7 @@ def _start(stack: ExitStack, n_workers: int) -> Any:
                 n_workers=n_workers,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
+                dashboard_address=":0",
                 # Dask would pause a worker for good when JAX keeps its memory.
                 memory_limit=0,
                 silence_logs=logging.CRITICAL,

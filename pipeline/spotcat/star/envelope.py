@@ -120,7 +120,7 @@ def trapezoid_autocorrelation(lag: ArrayLike, lspot: ArrayLike, tau_spot: ArrayL
     c, h = m / 2, (high - low) / 2
     rise_decay = 2 * h * (c**4 - 2 * (c * h) ** 2 / 3 + h**4 / 5)
 
-    return tau_spot * (2 * rise_rise + 2 * rise_plateau + plateau + rise_decay)
+    return jnp.asarray(tau_spot * (2 * rise_rise + 2 * rise_plateau + plateau + rise_decay))
 
 
 @jax.tree_util.register_dataclass

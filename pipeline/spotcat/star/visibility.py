@@ -89,7 +89,7 @@ def phase_autocorrelation(psi: ArrayLike, phi: ArrayLike, inc: ArrayLike) -> Arr
 
 def rotation_rate(phi: ArrayLike, peq: ArrayLike, kappa: ArrayLike) -> Array:
     """Angular velocity ``omega_0 = 2 pi (1 - kappa sin^2 phi) / P_eq`` [rad/d] at latitude `phi` [rad]."""
-    return 2 * jnp.pi * (1 - kappa * jnp.sin(phi) ** 2) / peq
+    return jnp.asarray(2 * jnp.pi * (1 - kappa * jnp.sin(phi) ** 2) / peq)
 
 
 @jax.tree_util.register_dataclass
