@@ -178,6 +178,11 @@ def test_another_folder_is_refused(tmp_path: Path, content: str | None) -> None:
     _refused(tmp_path, "not a spotcat catalog")
 
 
+def test_the_current_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    _refused(Path(), "not a spotcat catalog")
+
+
 def test_another_zarr_store_is_refused(tmp_path: Path) -> None:
     zarr.create_group(tmp_path / "other.zarr", attributes={"title": "other"})
     _refused(tmp_path / "other.zarr", "not a spotcat catalog")

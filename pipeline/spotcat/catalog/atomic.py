@@ -102,7 +102,9 @@ def _recover(target: Path) -> None:
 
 
 def _sibling(target: Path, suffix: str) -> Path:
-    return target.with_name(f"{target.name}.{suffix}")
+    # "." and "/" have no name of their own until they are resolved.
+    target = target.resolve()
+    return target.parent / f"{target.name}.{suffix}"
 
 
 def _sync(path: Path) -> None:
