@@ -24,7 +24,7 @@ from spotcat.check.recovery import compare, found_for, read_truth, recovery_tabl
 from spotcat.check.simulate import truth_path
 from spotcat.report.recovery_plot import plot_recovery
 from spotcat.report.star_page import show
-from spotcat.status import Flag
+from spotcat.status import Flag, SpotcatError
 
 CACHE = Path(".cache/demo")
 RECIPE = Path("workflows/recipes/demo.toml")
@@ -76,9 +76,10 @@ def fetch(folder: Path) -> None:
     if all(is_whole(folder / name) for name in FILES):
         return
     wheels = CACHE / "wheels"
-    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--dest", str(wheels)]
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "download"]
+    options = ["--no-deps", "--only-binary", ":all:", "--dest", str(wheels)]
     print(f"fetching sample light curves: {', '.join(PACKAGES)}", flush=True)
-    done = subprocess.run([*pip, "--quiet", *PACKAGES], capture_output=True, text=True, check=False)
+    done = subprocess.run([*pip, *options, *PACKAGES], capture_output=True, text=True, check=False)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         sys.exit(f"demo: pip could not download the sample light curves ({reason}); check the network and try again")
@@ -147,4 +148,7 @@ def compare_simulated_stars(catalog: xr.Dataset, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except SpotcatError as error:
+        sys.exit(f"demo: {error}")

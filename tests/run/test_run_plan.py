@@ -55,7 +55,10 @@ def test_the_stars_of_a_chunk_share_their_bucket() -> None:
             n_segments = int(table["n_segments"][row])
             assert choose_bucket(span, float(table["cadence"][row]), n_segments, config) == chunk.spec
     specs = [chunk.spec for chunk in fitted if chunk.spec is not None]
-    assert specs == sorted(specs, key=lambda spec: (spec.n_time, spec.dt, spec.n_segments))
+    assert specs == sorted(specs, key=lambda spec: (-spec.n_time, spec.dt, spec.n_segments))
+    # One batch size a bucket, so that each compiles once; no wider than the bucket has stars.
+    assert len({(chunk.spec, chunk.lanes) for chunk in fitted}) == len(set(specs))
+    assert all(len(chunk.star_ids) <= chunk.lanes <= config.batch for chunk in fitted)
     # Only the last chunk of a bucket may be short.
     short = [chunk.spec for chunk in fitted if len(chunk.star_ids) < config.batch]
     assert len(short) == len(set(short))

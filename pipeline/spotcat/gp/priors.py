@@ -39,7 +39,9 @@ DEFAULT = Priors()
 def negative_log_prior(theta: Array, layout: Layout, priors: Priors = DEFAULT) -> Array:
     """Negative log-prior up to a constant.
 
-    The inclination is isotropic (density ``sin i``), the period log-uniform, the rest as ``Priors`` says.
+    The inclination is isotropic (density ``sin i``), the period log-uniform, the rest as ``Priors`` says.  Shear and
+    inclination carry the Jacobians of their logit coordinates: without them the density would not fall off towards the
+    edges of their ranges, and a Laplace approximation there would say nothing.
 
     Args:
         theta: parameters, shape (n_theta,).
@@ -59,4 +61,5 @@ def negative_log_prior(theta: Array, layout: Layout, priors: Priors = DEFAULT) -
         + (levels[0] / priors.constant) ** 2
         + jnp.sum((levels[1:] / priors.harmonic) ** 2)
         + jnp.sum(((reds - priors.red[0]) / priors.red[1]) ** 2)
+        + 4 * jnp.sum(jnp.log(jnp.cosh(theta[1:3] / 2)))
     ) - jnp.log(jnp.sin(s.inc) + 1e-3)

@@ -25,17 +25,19 @@ class Chunk:
         name: name of the part and of the ledger's entry.
         star_ids: the stars, in order.
         spec: the bucket they share; None for stars that are not fitted.
+        lanes: batch size that the stars are padded to, the same for every chunk of a bucket.
         deadly: those of the stars that are left out of the fit because it kills the process it runs in.
     """
 
     name: str
     star_ids: tuple[int, ...]
     spec: BucketSpec | None
+    lanes: int = 0
     deadly: tuple[int, ...] = ()
 
 
 def plan_chunks(stars: Mapping[str, np.ndarray], config: FitConfig) -> list[Chunk]:
-    """Divide a survey into chunks, sorted by bucket and star id; stars that are not fitted come last.
+    """Divide a survey into chunks, sorted by bucket, long grids first, and star id; stars that are not fitted last.
 
     Args:
         stars: the store's star table; ``star_id``, ``status``, ``time_min``, ``time_max``, ``cadence`` and
@@ -55,11 +57,14 @@ def plan_chunks(stars: Mapping[str, np.ndarray], config: FitConfig) -> list[Chun
             fitted.append((choose_bucket(last - first, cadence, n_segments, config), star_id))
         else:
             unfitted.append(star_id)
-    batches: list[tuple[BucketSpec | None, tuple[int, ...]]] = []
-    for spec, members in groupby(sorted(fitted), key=itemgetter(0)):
-        batches += [(spec, ids) for ids in _batched([star_id for _, star_id in members], config.batch)]
-    batches += [(None, ids) for ids in _batched(sorted(unfitted), UNFITTED)]
-    return [Chunk(f"chunk-{number:05d}", ids, spec) for number, (spec, ids) in enumerate(batches)]
+    batches: list[tuple[BucketSpec | None, tuple[int, ...], int]] = []
+    # Long grids first: they take longest, and a run that ends with them leaves workers idle.
+    for spec, members in groupby(sorted(fitted, key=lambda f: (-f[0].n_time, *f)), key=itemgetter(0)):
+        ids = [star_id for _, star_id in members]
+        lanes = min(len(ids), config.batch)
+        batches += [(spec, some, lanes) for some in _batched(ids, config.batch)]
+    batches += [(None, some, 0) for some in _batched(sorted(unfitted), UNFITTED)]
+    return [Chunk(f"chunk-{number:05d}", ids, spec, lanes) for number, (spec, ids, lanes) in enumerate(batches)]
 
 
 def _batched(star_ids: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:

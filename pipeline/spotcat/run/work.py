@@ -136,7 +136,7 @@ def _fitted(
     from spotcat.fit.engine import fit_stars
 
     def fit(stars: Sequence[LightCurve]) -> FitTable:
-        return fit_stars(stars, spec, recipe.fit, lanes=recipe.fit.batch)
+        return fit_stars(stars, spec, recipe.fit, lanes=chunk.lanes)
 
     try:
         yield from bisect(fit, store.read(alive))
