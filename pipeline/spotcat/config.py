@@ -78,7 +78,7 @@ class FitConfig:
     """Rotation harmonics in the covariance."""
     n_modes: int = 4
     """Period modes refined for each star, half and double the best among them."""
-    refine_steps: int = 16
+    refine_steps: int = 24
     """Levenberg-Marquardt steps of each mode."""
     confirm_modes: int = 3
     """Refined modes compared under the exact likelihood."""
