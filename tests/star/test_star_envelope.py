@@ -48,7 +48,7 @@ def test_transform_equals_quadrature(lspot: float, tau: float) -> None:
 
 
 def test_gradients_equal_finite_differences() -> None:
-    lags = np.linspace(0.3, 24.7, 9)
+    lags = np.array([0.3, 3.1, 5.0, 10.0, 12.7, 15.0, 20.0, 24.7, 25.0])  # kinks of the first shape among them
     for lspot, tau in SHAPES:
         for index in (0, 1):
             if lspot == 0 and index == 0:

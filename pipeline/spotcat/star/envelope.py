@@ -107,15 +107,18 @@ def trapezoid_autocorrelation(lag: ArrayLike, lspot: ArrayLike, tau_spot: ArrayL
         The autocorrelation [d]; ``lspot + 2 tau_spot / 5`` at lag zero.
     """
     r, q = jnp.abs(jnp.asarray(lag)) / tau_spot, jnp.asarray(lspot) / tau_spot
-    u = jnp.clip(1 - r, 0.0, 1.0)
+    # Where a lag meets a kink the terms must see the same tie: one difference for all, and maximum and minimum, which
+    # share the slope at a tie evenly.
+    d = q - r
+    u = jnp.maximum(1 - r, 0.0)
     rise_rise = u**3 * (u**2 / 5 + r * u / 2 + r**2 / 3)
 
-    b = jnp.clip(1 + q - r, 0.0, 1.0)
+    b = jnp.minimum(jnp.maximum(1 + d, 0.0), 1.0)
     rise_plateau = (b - u) * (b * b + u * b + u * u) / 3
 
-    plateau = jnp.maximum(q - r, 0.0)
+    plateau = jnp.maximum(d, 0.0)
 
-    m = jnp.clip(2 + q - r, 0.0, 2.0)
+    m = jnp.minimum(jnp.maximum(2 + d, 0.0), 2.0)
     low, high = jnp.maximum(m - 1, 0.0), jnp.minimum(m, 1.0)
     c, h = m / 2, (high - low) / 2
     rise_decay = 2 * h * (c**4 - 2 * (c * h) ** 2 / 3 + h**4 / 5)
