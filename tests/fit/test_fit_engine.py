@@ -190,7 +190,7 @@ FILES = ("kepler/kplr002157356-*", "kepler/kplr009726699-*", "kepler/kplr0100027
          "k2/ktwo211015853-*", "k2/ktwo211117077-*", "tess/*129636548*")  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 @pytest.mark.real
 def test_known_rotators_have_their_published_periods(real_data: Path, tmp_path: Path) -> None:
     from spotcat.ingest.pipeline import ingest
