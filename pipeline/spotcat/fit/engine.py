@@ -27,7 +27,7 @@ from spotcat.fit.refine import Mode, curvature_at, lanes_for, refine, starting_p
 from spotcat.fit.search import Bank, Found, make_bank, null_value, search
 from spotcat.gp.composite import support_steps
 from spotcat.gp.whittle import periodogram
-from spotcat.status import Flag, Status
+from spotcat.status import Flag, LifetimeFlag, Status
 
 NOT_CONVERGED_ABOVE = 3.0
 """Expected gain in log-posterior of a further step above which a fit is not called converged."""
@@ -213,17 +213,17 @@ def _data_columns(batch: GridBatch, spec: BucketSpec, prot: np.ndarray) -> dict[
 
 
 def _lifetime_flag(columns: dict[str, np.ndarray], draws: Quantities) -> np.ndarray:
-    """0 measured, 1 lower limit, 2 upper limit, 3 degenerate with shear; the first that applies from the right."""
-    flag = np.zeros(len(columns["prot"]), dtype=np.int8)
+    """What each fitted lifetime is worth; a later rule overrides an earlier one."""
+    flag = np.full(len(columns["prot"]), LifetimeFlag.MEASURED, dtype=np.int8)
     ln_life = np.log(draws.spot_lifetime)
     covariance = np.mean(
         (ln_life - ln_life.mean(1, keepdims=True)) * (draws.kappa - draws.kappa.mean(1, keepdims=True)),
         axis=1,
     )
     correlation = covariance / np.maximum(ln_life.std(1) * draws.kappa.std(1), 1e-12)
-    flag[np.abs(correlation) > 0.7] = 3
-    flag[columns["n_life_rot_lower"] < 1.0] = 2
-    flag[columns["spot_lifetime_upper"] > columns["baseline"] / 2] = 1
+    flag[np.abs(correlation) > 0.7] = LifetimeFlag.DEGENERATE_WITH_SHEAR
+    flag[columns["n_life_rot_lower"] < 1.0] = LifetimeFlag.UPPER_LIMIT
+    flag[columns["spot_lifetime_upper"] > columns["baseline"] / 2] = LifetimeFlag.LOWER_LIMIT
     return flag
 
 
