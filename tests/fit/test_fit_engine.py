@@ -20,7 +20,7 @@ from spotcat.gp.composite import covariance
 from spotcat.gp.grid import grid_lengths
 from spotcat.gp.layout import Layout
 from spotcat.gp.whittle import expected_power
-from spotcat.status import Flag, Status
+from spotcat.status import Flag, LifetimeFlag, Status
 
 CONFIG = FitConfig()
 
@@ -159,6 +159,7 @@ def test_a_constant_star_harms_no_neighbour(stars: list[Star], table: FitTable) 
     assert got.columns["status"][1] == Status.CONSTANT_FLUX
     assert got.columns["reason"][1]
     assert np.isnan(got.columns["prot"][1])
+    assert got.columns["lifetime_flag"].tolist() == [table.columns["lifetime_flag"][0], LifetimeFlag.NOT_FITTED]
     assert got.columns["prot"][0] == pytest.approx(table.columns["prot"][0], rel=1e-6)
 
 

@@ -170,6 +170,7 @@ def _table(fit: Fit, found: Found, batch: GridBatch, spec: BucketSpec, config: F
         if name not in (*_DATA_COLUMNS, "dt") and values.dtype.kind == "f":
             columns[name] = np.where(failed, np.nan, values)
     columns["rotating"] = np.where(failed, 0, columns["rotating"]).astype(np.int8)
+    columns["lifetime_flag"][failed] = LifetimeFlag.NOT_FITTED
     periods = np.broadcast_to(spec.periods(config), found.gain.shape)
     arrays = {"gp_period": periods, "gp_periodogram": np.asarray(found.gain), "fit_vector": fit.theta}
     return FitTable(columns, {name: np.where(failed[:, None], np.nan, a) for name, a in arrays.items()})
