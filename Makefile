@@ -30,7 +30,6 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python tests/benchmarks/recovery.py
-	$(BIN)/python -m pytest -m bench -s
 
 clean:
 	rm -rf $(VENV) .cache runs .pytest_cache .mypy_cache .ruff_cache

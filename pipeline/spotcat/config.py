@@ -68,24 +68,24 @@ class FitConfig:
     """Shortest period searched [d]; never below four bins."""
     p_max: float = 100.0
     """Longest period searched [d]; never above half the baseline."""
-    n_period: int = 160
+    n_period: int = 256
     """Log-spaced periods of the search."""
     shears: tuple[float, ...] = (0.0, 0.2)
     """Shear kappa of the search templates."""
-    lifetimes: tuple[float, ...] = (1.5, 3.0, 6.0, 12.0, 30.0)
+    lifetimes: tuple[float, ...] = (1.5, 4.0, 12.0, 30.0)
     """Spot lifetimes of the search templates, in rotations."""
     n_harm: int = 4
     """Rotation harmonics in the covariance."""
-    n_modes: int = 4
+    n_modes: int = 5
     """Period modes refined for each star, half and double the best among them."""
-    refine_steps: int = 24
-    """Levenberg-Marquardt steps of each mode."""
+    refine_steps: int = 60
+    """Most damped Newton steps of each mode; most arrive after a dozen."""
     confirm_modes: int = 3
     """Refined modes compared under the exact likelihood."""
-    confirm_steps: int = 6
-    """Quasi-Newton steps of each of them."""
-    polish_steps: int = 12
-    """Further steps of the best one."""
+    confirm_steps: int = 10
+    """Most damped Newton steps of each of them."""
+    polish_steps: int = 30
+    """Most further steps of the best one."""
     batch: int = 16
     """Stars fitted together; also the size of a chunk."""
     detection: float = 12.0

@@ -13,8 +13,11 @@ from scipy.optimize import minimize
 
 from spotcat.config import FitConfig, InputConfig, Recipe, SurveyConfig
 from spotcat.fit.buckets import choose_bucket, coarsen, grid_stars
-from spotcat.fit.confirm import GridStar, negative_log_posterior
-from spotcat.fit.engine import FitTable, fit_stars
+from spotcat.fit.climb import begin_at, climb_on
+from spotcat.fit.columns import FitTable
+from spotcat.fit.confirm import GridStar, exact_derivatives
+from spotcat.fit.engine import fit_stars
+from spotcat.fit.lanes import map_lanes
 from spotcat.fit.refine import expected_and_jacobian
 from spotcat.gp.composite import covariance
 from spotcat.gp.grid import grid_lengths
@@ -117,10 +120,10 @@ def test_the_whittle_maximum_is_near_the_exact_one(stars: list[Star]) -> None:
         with jax.enable_x64(True):
             data = GridStar(*(jnp.asarray(getattr(batch, k)[0]) for k in GridStar._fields))
 
-            def exact(t: jax.Array, data: GridStar = data, layout: Layout = layout) -> jax.Array:
-                return negative_log_posterior(t, data, layout, 1, layout.n_time)
+            def exact(t: jax.Array, data: GridStar = data, layout: Layout = layout) -> tuple[jax.Array, jax.Array]:
+                return exact_derivatives(t, data, layout, 1, layout.n_time)[:2]
 
-            slope = jax.jit(jax.value_and_grad(exact))
+            slope = jax.jit(exact)
             found = minimize(
                 lambda t, f=slope: tuple(np.asarray(v, float) for v in f(t)),
                 theta,
@@ -149,7 +152,66 @@ def test_expected_power_and_jacobian_equal_finite_differences() -> None:
                 expected_and_jacobian(jnp.asarray(theta + s * 1e-6 * direction), window, jnp.asarray(0.3), layout)[0]
                 for s in (1, -1)
             )
-            np.testing.assert_allclose(jacobian @ direction, (high - low) / 2e-6, rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(direction @ jacobian, (high - low) / 2e-6, rtol=1e-5, atol=1e-6)
+
+
+def test_exact_derivatives_equal_finite_differences(stars: list[Star]) -> None:
+    """The slope by central differences, and the average information by its definition with explicit matrices."""
+    spec = choose_bucket(149.5, 0.5, 2, CONFIG)
+    layout, batch = spec.layout(CONFIG), grid_stars([stars[0]], spec)
+    rng = np.random.default_rng(3)
+    theta = np.array([np.log(8.0), -1.0, 0.6, np.log(12.0), np.log(5.0), -0.4, -1.0, 0.1, 0, 0, 0, -4, -3, -2, -2.5])
+    with jax.enable_x64(True):
+        data = GridStar(*(jnp.asarray(getattr(batch, k)[0]) for k in GridStar._fields))
+        data = data._replace(segment=(jnp.arange(layout.n_time) > 150).astype(int))
+        for block in (layout.n_time // 4, layout.n_time):
+            at = jax.jit(lambda t, b=block: exact_derivatives(t, data, layout, 4, b))
+            _, slope, curvature = (np.asarray(a) for a in at(theta))
+            assert np.linalg.eigvalsh(curvature).min() > 0
+            for _ in range(4):
+                direction = rng.normal(size=theta.size)
+                high, low = (float(at(theta + s * 1e-5 * direction)[0]) for s in (1, -1))
+                assert slope @ direction == pytest.approx((high - low) / 2e-5, rel=1e-5, abs=1e-5)
+
+
+def test_padding_and_the_number_of_lanes_change_nothing() -> None:
+    items = jnp.arange(7.0)
+    for lanes in (1, 3, 8):
+        got = map_lanes(lambda x: x**2, items, 5, lanes)
+        np.testing.assert_array_equal(got[:5], items[:5] ** 2)
+        assert got.shape == items.shape
+
+
+def test_a_climb_finds_the_minimum_within_its_box_and_can_be_taken_up_again() -> None:
+    """A curved valley (Rosenbrock) in two coordinates, with a Gauss-Newton curvature that misses its second part."""
+    layout = choose_bucket(149.5, 0.5, 1, CONFIG).layout(CONFIG)
+
+    def derivatives(t: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        def residuals(t: jax.Array) -> jax.Array:
+            return jnp.concatenate([jnp.stack([3 * (t[4] - t[3] ** 2), 1 - t[3], t[5] - 7.0]), t[:3], t[6:]])
+
+        r, j = residuals(t), jax.jacfwd(residuals)(t)
+        return 0.5 * r @ r, j.T @ r, j.T @ j
+
+    with jax.enable_x64(True):
+        begin = begin_at(np.zeros(layout.n_theta))
+        whole = climb_on(begin, derivatives, layout, 60, 1e-12)
+        halves = climb_on(climb_on(begin, derivatives, layout, 5, 1e-12), derivatives, layout, 55, 1e-12)
+    np.testing.assert_allclose(whole.theta[3:5], 1.0, atol=1e-5)
+    assert whole.theta[5] == 6.0  # its bound
+    np.testing.assert_array_equal(whole.theta, halves.theta)
+
+
+def test_a_climb_that_meets_nan_keeps_its_best_point() -> None:
+    layout = choose_bucket(149.5, 0.5, 1, CONFIG).layout(CONFIG)
+
+    def derivatives(t: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        value = jnp.where(t[3] > 0.5, jnp.nan, (t[3] - 1) ** 2)
+        return value, jnp.zeros_like(t).at[3].set(2 * (t[3] - 1)), 2 * jnp.eye(t.size)
+
+    with jax.enable_x64(True):
+        got = climb_on(begin_at(np.zeros(layout.n_theta)), derivatives, layout, 40, 1e-9)
+    assert 0.4 < float(got.theta[3]) <= 0.5
 
 
 def test_a_constant_star_harms_no_neighbour(stars: list[Star], table: FitTable) -> None:
@@ -191,7 +253,7 @@ FILES = ("kepler/kplr002157356-*", "kepler/kplr009726699-*", "kepler/kplr0100027
          "k2/ktwo211015853-*", "k2/ktwo211117077-*", "tess/*129636548*")  # fmt: skip
 
 
-@pytest.mark.bench
+@pytest.mark.slow
 @pytest.mark.real
 def test_known_rotators_have_their_published_periods(real_data: Path, tmp_path: Path) -> None:
     from spotcat.ingest.pipeline import ingest

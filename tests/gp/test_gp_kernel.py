@@ -12,7 +12,14 @@ import pytest
 from scipy.integrate import quad
 
 from spotcat import AnalyticKernel, SpotEvolutionModel, TrapezoidSymmetricEnvelope, VisibilityFunction
-from spotcat.gp.kernel import _compiled, harmonic_covariances, spot_covariance
+from spotcat.gp.kernel import (
+    Rotation,
+    _compiled,
+    harmonic_covariances,
+    harmonic_slopes,
+    rotation_of,
+    spot_covariance,
+)
 
 
 def random_model(rng: np.random.Generator) -> SpotEvolutionModel:
@@ -123,10 +130,31 @@ def test_gradients_are_finite_everywhere_and_equal_finite_differences() -> None:
 
 def test_harmonics_sum_to_the_closed_form() -> None:
     model = SpotEvolutionModel(TrapezoidSymmetricEnvelope(15.0, 5.0), VisibilityFunction(10.0, 0.3, 1.0), 1.0)
-    lag = np.linspace(0, 24, 50)
-    rows = harmonic_covariances(lag, 10.0, 0.3, 1.0, 60, 512)
+    lag = np.arange(48) * 0.5
+    rows = harmonic_covariances(rotation_of(10.0, 0.3, 1.0, 60, 512), lag.size, 0.5)
     total = np.asarray(rows.sum(0) * model.envelope.R_Gamma(lag))
     np.testing.assert_allclose(total, AnalyticKernel(model).kernel(lag), atol=3e-6 * total[0])
+
+
+@pytest.mark.parametrize("n_time", [64, 320, 2048])
+def test_harmonics_on_a_grid_equal_the_plain_sum(n_time: int) -> None:
+    def rotation(x: jax.Array) -> Rotation:
+        return rotation_of(x[0], x[1], x[2], 4, 64)
+
+    point, dt = jnp.array([3.0, 0.3, 1.0]), 0.25
+    levels = jnp.array([0.5, 1.0, 2.0, 0.3, 0.7])
+    lag = jnp.arange(n_time) * dt
+
+    def plain(r: Rotation) -> jax.Array:
+        order = jnp.arange(5)[:, None, None]
+        return jnp.sum(r.power[:, None, :] * jnp.cos(order * lag[:, None] * r.rate), axis=-1)
+
+    at = rotation(point)
+    np.testing.assert_allclose(harmonic_covariances(at, n_time, dt), plain(at), atol=1e-12)
+    slope = jax.tree.map(lambda a: jnp.moveaxis(a, -1, 0), jax.jacfwd(rotation)(point))
+    got = harmonic_slopes(at, slope, levels, n_time, dt)
+    want = jax.jacfwd(lambda x: levels @ plain(rotation(x)))(point).T
+    np.testing.assert_allclose(got, want, atol=1e-9)
 
 
 def test_objects_jit_grad_and_vmap() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scipy.linalg import toeplitz
 
-from spotcat.gp.likelihood import log_likelihood, offset_columns
+from spotcat.gp.likelihood import average_information, log_likelihood, offset_columns, score
 from spotcat.gp.predict import predict
 from spotcat.gp.whittle import expected_power, negative_log_likelihood, periodogram
 from spotcat.star.envelope import trapezoid_autocorrelation
@@ -55,7 +55,7 @@ def problem() -> Problem:
     return Problem(k, rng.uniform(0.1, 0.5, m), rng.normal(size=m) * mask, mask, np.digitize(np.arange(m), [100, 107]))
 
 
-@pytest.mark.parametrize("block", [256, 128, 64])
+@pytest.mark.parametrize("block", [256, 128, 96, 64])
 def test_block_banded_equals_dense(problem: Problem, block: int) -> None:
     want = problem.dense(problem.k, problem.variance, problem.y)
     got = problem.ours(problem.k, problem.variance, problem.y, block)
@@ -75,6 +75,27 @@ def test_derivatives_equal_finite_differences(problem: Problem, block: int) -> N
             moved[which] = moved[which] + sign * 1e-6 * direction
             ends.append(problem.dense(*moved))
         assert float(slope @ direction) == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-5)
+
+
+@pytest.mark.parametrize("block", [256, 96, 64])
+def test_average_information_equals_its_definition(problem: Problem, block: int) -> None:
+    seen = problem.mask > 0
+    c = toeplitz(problem.k)[np.ix_(seen, seen)] + np.diag(problem.variance[seen])
+    a = (problem.segment[seen][:, None] == np.unique(problem.segment[seen])[None, :]).astype(float)
+    inverse = np.linalg.inv(c)
+    p = inverse - inverse @ a @ np.linalg.solve(a.T @ inverse @ a, a.T @ inverse)
+    rng = np.random.default_rng(4)
+    slopes = rng.normal(size=(3, 256)) * (np.arange(256) < 40)
+    noise = rng.uniform(size=(3, 256))
+    moved = [
+        (toeplitz(s)[np.ix_(seen, seen)] + np.diag(v[seen])) @ p @ problem.y[seen]
+        for s, v in zip(slopes, noise, strict=True)
+    ]
+    want = 0.5 * np.array(moved) @ p @ np.array(moved).T
+    offsets = offset_columns(jnp.asarray(problem.segment), jnp.asarray(problem.mask), 5)
+    mask = jnp.asarray(problem.mask)
+    at = score(problem.k, problem.variance, problem.y, mask, offsets, block)
+    np.testing.assert_allclose(average_information(at, slopes, noise, mask), want, rtol=1e-8)
 
 
 def test_an_offset_of_a_segment_changes_nothing(problem: Problem) -> None:

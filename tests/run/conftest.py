@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,19 +18,6 @@ if __name__ == "__main__":
     run_survey(load_recipe(sys.argv[1]), load_site(sys.argv[2]))
     Path(sys.argv[3]).write_text(" ".join(sorted(sys.modules)))
 """
-
-
-@pytest.fixture(scope="session", autouse=True)
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One cache of compiled programs for every process that the tests start."""
-    name = "JAX_COMPILATION_CACHE_DIR"
-    before = os.environ.get(name)
-    os.environ[name] = str(tmp_path_factory.mktemp("compiled"))
-    yield
-    if before is None:
-        del os.environ[name]
-    else:
-        os.environ[name] = before
 
 
 @pytest.fixture(scope="session")

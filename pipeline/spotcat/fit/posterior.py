@@ -2,71 +2,83 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from scipy.special import expit
 
-from spotcat.gp.composite import shape_of
-from spotcat.gp.kernel import harmonic_covariances
-from spotcat.gp.layout import N_SHAPE, Layout
-from spotcat.star.envelope import TrapezoidSymmetricEnvelope, trapezoid_autocorrelation
-from spotcat.star.latitude import uniform_nodes
-from spotcat.star.visibility import fourier_coefficients
+from spotcat.fit.climb import positive_definite
+from spotcat.gp.kernel import rotation_of
+from spotcat.gp.layout import KAPPA_MAX, N_SHAPE, Layout
+from spotcat.star.envelope import TrapezoidSymmetricEnvelope
 
 N_DRAWS = 512
-_NODES = 32
+_NODES = 64
 
 
 class Quantities(NamedTuple):
     """What the catalog says of a star; times in days, angles in radians."""
 
-    prot: Array
-    peq: Array
-    lspot: Array
-    tau_spot: Array
-    spot_lifetime: Array
-    spot_support: Array
-    n_life_rot: Array
-    kappa: Array
-    inc: Array
-    sigma_k: Array
+    prot: np.ndarray
+    peq: np.ndarray
+    lspot: np.ndarray
+    tau_spot: np.ndarray
+    spot_lifetime: np.ndarray
+    spot_support: np.ndarray
+    n_life_rot: np.ndarray
+    kappa: np.ndarray
+    inc: np.ndarray
+    sigma_k: np.ndarray
 
 
-def quantities(theta: Array, scale: Array, layout: Layout) -> Quantities:
-    """Catalog quantities of one parameter vector.
+def quantities(theta: np.ndarray, scale: np.ndarray, layout: Layout) -> Quantities:
+    """Catalog quantities of parameter vectors.
 
     The photometric period is that of the mean angular velocity of the latitudes, weighted by the power of their first
     harmonic: ``prot = peq / (1 - kappa <sin^2 phi>)``.
 
     Args:
-        theta: parameters, shape (n_theta,).
-        scale: standard deviation of the relative flux.
+        theta: parameters, shape (..., n_theta).
+        scale: standard deviation of the relative flux, broadcast with the leading axes of `theta`.
         layout: where what is.
     """
-    s = shape_of(theta)
-    nodes = uniform_nodes(s.inc, _NODES)
-    first = fourier_coefficients(nodes.phi, s.inc, 1)[1] ** 2 + fourier_coefficients(-nodes.phi, s.inc, 1)[1] ** 2
-    weight = nodes.weight * first
-    prot = s.peq / (1 - s.kappa * jnp.sum(weight * jnp.sin(nodes.phi) ** 2) / jnp.sum(weight))
-    envelope = TrapezoidSymmetricEnvelope(s.lspot, s.tau_spot)
-    rotating = harmonic_covariances(jnp.zeros(1), s.peq, s.kappa, s.inc, layout.n_harm, _NODES)[1:].sum()
-    at_zero = trapezoid_autocorrelation(0.0, s.lspot, s.tau_spot) * rotating
+    peq, lspot, tau_spot = np.exp(theta[..., 0]), np.exp(theta[..., 3]), np.exp(theta[..., 4])
+    kappa, inc = KAPPA_MAX * expit(theta[..., 1]), np.pi / 2 * expit(theta[..., 2])
+    angles, latitude, rotating = _seen_latitudes(layout.n_harm)
+    prot = peq / (1 - kappa * np.interp(inc, angles, latitude))
+    at_zero = (lspot + 2 * tau_spot / 5) * np.interp(inc, angles, rotating) ** 2
+    lifetime = TrapezoidSymmetricEnvelope(lspot, tau_spot).lifetime()
     return Quantities(
         prot=prot,
-        peq=s.peq,
-        lspot=s.lspot,
-        tau_spot=s.tau_spot,
-        spot_lifetime=envelope.lifetime(),
-        spot_support=envelope.kernel_support(),
-        n_life_rot=envelope.lifetime() / prot,
-        kappa=s.kappa,
-        inc=s.inc,
-        sigma_k=scale * jnp.sqrt(jnp.exp(theta[N_SHAPE]) / at_zero),
+        peq=peq,
+        lspot=lspot,
+        tau_spot=tau_spot,
+        spot_lifetime=lifetime,
+        spot_support=lspot + 2 * tau_spot,
+        n_life_rot=lifetime / prot,
+        kappa=kappa,
+        inc=inc,
+        sigma_k=scale * np.sqrt(np.exp(theta[..., N_SHAPE]) / at_zero),
     )
+
+
+@cache
+def _seen_latitudes(n_harm: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Inclinations [rad], and at each ``<sin^2 phi>`` of the first harmonic and the root of the power of all n >= 1."""
+    angles = np.linspace(0.0, np.pi / 2, 257)
+
+    def at(inc: Array) -> tuple[Array, Array]:
+        rate, power = rotation_of(2 * jnp.pi, 1.0, inc, n_harm, _NODES)  # rate = cos^2 phi
+        return 1 - (power[1] @ rate) / jnp.maximum(power[1].sum(), 1e-300), jnp.sqrt(power[1:].sum())
+
+    with jax.enable_x64(True):
+        latitude, rotating = (np.array(a) for a in jax.jit(jax.vmap(at))(angles))
+    latitude[0] = latitude[1]  # seen pole-on nothing rotates: the limit
+    return angles, latitude, rotating
 
 
 def normal_draws(n_theta: int) -> np.ndarray:
@@ -75,9 +87,8 @@ def normal_draws(n_theta: int) -> np.ndarray:
     return np.concatenate([half, -half])
 
 
-@partial(jax.jit, static_argnums=3)
-def laplace_draws(theta: Array, curvature: Array, scale: Array, layout: Layout) -> tuple[Quantities, Quantities]:
-    """Quantities at the mode and at draws from the Laplace approximation.
+def laplace_draws(theta: np.ndarray, curvature: np.ndarray, scale: np.ndarray, layout: Layout) -> Quantities:
+    """Quantities at draws from the Laplace approximation.
 
     Args:
         theta: modes, shape (B, n_theta).
@@ -86,14 +97,8 @@ def laplace_draws(theta: Array, curvature: Array, scale: Array, layout: Layout) 
         layout: where what is.
 
     Returns:
-        Quantities with arrays of shape (B,), and of shape (B, N_DRAWS).
+        Arrays of shape (B, N_DRAWS).
     """
-    draws = jnp.asarray(normal_draws(layout.n_theta))
-
-    def one(mode: Array, information: Array, s: Array) -> tuple[Quantities, Quantities]:
-        factor = jnp.linalg.cholesky(information)
-        moved = jax.scipy.linalg.solve_triangular(factor.T, draws.T, lower=False).T
-        at = partial(quantities, scale=s, layout=layout)
-        return at(mode), jax.vmap(at)(mode + moved)
-
-    return jax.lax.map(lambda x: one(*x), (theta, curvature, scale))
+    factor = np.linalg.cholesky(positive_definite(curvature))
+    moved = np.linalg.solve(np.swapaxes(factor, -1, -2), normal_draws(layout.n_theta).T)
+    return quantities(theta[:, None] + np.swapaxes(moved, -1, -2), scale[:, None], layout)

@@ -21,12 +21,13 @@ from jax import Array
 
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import BucketSpec
+from spotcat.fit.lanes import map_lanes
 from spotcat.gp.composite import red_rows, spot_rows
-from spotcat.gp.layout import KAPPA_MAX, Layout
+from spotcat.gp.layout import KAPPA_MAX, N_RED, Layout
 from spotcat.gp.whittle import Periodogram, expected_power, negative_log_likelihood, periodogram
 from spotcat.star.envelope import trapezoid_autocorrelation
 
-UPDATES, NULL_UPDATES = 40, 120
+SCREEN_UPDATES, UPDATES, NULL_UPDATES = 6, 12, 120
 PLATEAU = 0.7
 """Fraction of a template's lifetime spent on the plateau."""
 HARMONIC_RATIOS = (0.25, 0.08)
@@ -44,12 +45,14 @@ class Bank(NamedTuple):
     Attributes:
         templates: ln P, kappa, ln lspot, ln tau_spot of every template, shape (T, 4); periods vary slowest.
         rows: unit-variance covariance of each harmonic, float32, shape (T, n_harm + 1, M).
+        screen: expected periodogram of every component without gaps, float32, shape (T, n_harm + 5, n).
         noise: unit-variance covariances of the red-noise terms, float32, shape (3, M).
         periods: period grid [d], shape (P,).
     """
 
     templates: np.ndarray
     rows: np.ndarray
+    screen: np.ndarray
     noise: np.ndarray
     periods: np.ndarray
 
@@ -79,7 +82,18 @@ def make_bank(spec: BucketSpec, config: FitConfig) -> Bank:
     templates = np.stack([np.log(period), kappa, np.log(PLATEAU * life), np.log((1 - PLATEAU) * life)], axis=1)
     with jax.enable_x64(True):
         rows = np.asarray(_template_rows(templates, layout))
-    return Bank(templates, rows, red_rows(layout).astype(np.float32), periods)
+    noise = red_rows(layout).astype(np.float32)
+    return Bank(templates, rows, np.asarray(_without_gaps(rows, noise)), noise, periods)
+
+
+@jax.jit
+def _without_gaps(rows: Array, noise: Array) -> Array:
+    """Expected periodograms of all components of every template for a full grid."""
+    m = rows.shape[-1]
+    window = jnp.asarray(1 - np.arange(m) / m, rows.dtype)
+    spots = jnp.maximum(expected_power(rows, window), _FLOOR)
+    others = _noise_powers(noise, window)
+    return jnp.concatenate([spots, jnp.broadcast_to(others, (len(rows), *others.shape))], axis=1)
 
 
 @partial(jax.jit, static_argnums=1)
@@ -96,41 +110,77 @@ def _template_rows(templates: Array, layout: Layout) -> Array:
     return jax.lax.map(one, templates, batch_size=16)
 
 
-@partial(jax.jit, static_argnums=(3, 4))
-def search(y: Array, mask: Array, bank: Bank, n_harm: int, n_modes: int) -> Found:
-    """Search a batch of stars.
+@partial(jax.jit, static_argnames="n_modes")
+def search(y: Array, mask: Array, bank: Bank, count: Array | int, n_modes: int) -> Found:
+    """Search the first `count` stars of a batch.
+
+    All templates are screened with a few updates and with expectations that ignore gaps, which all stars share; the
+    best of each period is then profiled with the star's own window.
 
     Args:
         y: flux in units of its scatter, float32, shape (B, M).
         mask: 1 where there is a measurement, float32, shape (B, M).
         bank: the bucket's templates.
-        n_harm: highest rotation harmonic.
+        count: stars to search.
         n_modes: period modes to return.
 
     Returns:
         What was found for each star.
     """
     n_periods = bank.periods.shape[0]
+    stars = periodogram(y, mask)
+    screened, starts = _screened(jnp.asarray(bank.screen), stars.power)
+    of_period = jnp.argmin(screened.reshape(n_periods, -1, y.shape[0]), axis=1)
+    per_period = bank.templates.shape[0] // n_periods
+    likely = of_period.T + per_period * jnp.arange(n_periods)
+    starts = jnp.take_along_axis(jnp.swapaxes(starts, 0, 1), likely[:, :, None], axis=1)
 
-    def one(star: Periodogram) -> Found:
-        noise = _noise_powers(jnp.asarray(bank.noise), star)
-        null = _without_rotation(noise, star)
+    def one(item: tuple[Periodogram, Array, Array]) -> Found:
+        star, templates, start = item
+        noise = _noise_powers(jnp.asarray(bank.noise), star.window)
         value, powers = jax.lax.map(
-            lambda rows: _profile(rows, noise, star, n_harm), bank.rows, batch_size=_TEMPLATES_AT_ONCE
+            lambda x: _profile(jnp.asarray(bank.rows)[x[0]], noise, star, x[1]),
+            (templates, start),
+            batch_size=_TEMPLATES_AT_ONCE,
         )
-        value = jnp.where(jnp.isfinite(value), value, jnp.inf)
-        at_period = value.reshape(n_periods, -1)
-        best = jnp.argmin(at_period, axis=1) + jnp.arange(n_periods) * at_period.shape[1]
-        gain = null - at_period.min(axis=1)
-        modes = best[_pick_periods(gain, jnp.log(bank.periods), n_modes)]
-        return Found(gain, modes, powers[modes])
+        gain = _without_rotation(noise, star) - jnp.where(jnp.isfinite(value), value, jnp.inf)
+        modes = _pick_periods(gain, jnp.log(bank.periods), n_modes)
+        return Found(gain, templates[modes], powers[modes])
 
-    return jax.lax.map(one, periodogram(y, mask))
+    return map_lanes(one, (stars, likely, starts), count, 1)
 
 
-def _noise_powers(noise: Array, star: Periodogram) -> Array:
+def _screened(components: Array, power: Array) -> tuple[Array, Array]:
+    """Penalised negative log-likelihood of every template for every star after a few updates, and the powers.
+
+    The updates leave out the square root: unproven, but they come closer in as many.
+
+    Args:
+        components: expected periodograms, shape (T, c, n).
+        power: periodograms, shape (B, n).
+
+    Returns:
+        Shapes (T, B) and (T, B, c).
+    """
+    b, c = power.shape[0], components.shape[1]
+    start = jax.vmap(lambda p: _start(p, c))(power)
+
+    def one(parts: Array) -> tuple[Array, Array]:
+        def step(p: Array, _: None) -> tuple[Array, None]:
+            inverse = 1 / (p @ parts)
+            both = jnp.concatenate([power * inverse * inverse, inverse]) @ parts.T
+            return p * both[:b] / both[b:], None
+
+        p, _ = jax.lax.scan(step, start, None, length=SCREEN_UPDATES)
+        value = negative_log_likelihood(p @ parts, power) + _harmonic_penalty(p, power.mean(-1))
+        return jnp.where(jnp.isfinite(value), value, jnp.inf), jnp.maximum(p, _FLOOR)
+
+    return jax.lax.map(one, components, batch_size=_TEMPLATES_AT_ONCE)
+
+
+def _noise_powers(noise: Array, window: Array) -> Array:
     """Expected powers of red and white noise of unit variance, shape (4, n)."""
-    red = jnp.maximum(expected_power(noise, star.window), _FLOOR)
+    red = jnp.maximum(expected_power(noise, window), _FLOOR)
     return jnp.concatenate([red, jnp.ones((1, red.shape[1]), red.dtype)])
 
 
@@ -146,23 +196,32 @@ def _update(components: Array, start: Array, power: Array, n_updates: int) -> tu
     return p, p @ components
 
 
-def _profile(rows: Array, noise: Array, star: Periodogram, n_harm: int) -> tuple[Array, Array]:
+def _profile(rows: Array, noise: Array, star: Periodogram, start: Array) -> tuple[Array, Array]:
     """Penalised negative log-likelihood and powers of one template."""
     spots = jnp.maximum(expected_power(rows, star.window), _FLOOR)
-    total = star.power.mean()
-    first = jnp.array([0.2, 0.4, 0.15, 0.05] + [0.02] * (n_harm - 3), spots.dtype)
-    start = jnp.concatenate([first * total, jnp.full(noise.shape[0] - 1, 0.05) * total, _white_start(star)])
-    p, expected = _update(jnp.concatenate([spots, noise]), start, star.power, UPDATES)
-    tiny = _FLOOR * total
-    excess = jnp.log((p[2:4] + tiny) / (p[1] + tiny) / jnp.array(HARMONIC_RATIOS))
-    penalty = jnp.sum(jnp.maximum(excess, 0.0) ** 2)
-    return negative_log_likelihood(expected, star.power) + penalty, p
+    components = jnp.concatenate([spots, noise])
+    p, expected = _update(components, start, star.power, UPDATES)
+    return negative_log_likelihood(expected, star.power) + _harmonic_penalty(p, star.power.mean()), p
+
+
+def _start(power: Array, n_components: int) -> Array:
+    """Powers to start from: mostly the first harmonic, and the white noise that the highest frequencies show."""
+    n_harmonics = n_components - N_RED - 1
+    first = jnp.array([0.2, 0.4, 0.15, 0.05] + [0.02] * (n_harmonics - 4) + [0.05] * N_RED, power.dtype)
+    return jnp.concatenate([first * power.mean(), _white_start(power)])
+
+
+def _harmonic_penalty(p: Array, total: Array) -> Array:
+    """What second and third harmonics stronger than spots give cost; `p` has the components on its last axis."""
+    tiny = _FLOOR * total[..., None]
+    excess = jnp.log((p[..., 2:4] + tiny) / (p[..., 1:2] + tiny) / jnp.array(HARMONIC_RATIOS, p.dtype))
+    return jnp.sum(jnp.maximum(excess, 0.0) ** 2, axis=-1)
 
 
 def _without_rotation(others: Array, star: Periodogram) -> Array:
     """Negative log-likelihood of noise components alone; the last of them is white."""
     n = others.shape[0] - 1
-    start = jnp.concatenate([jnp.full(n, 1 / n) * star.power.mean(), _white_start(star)])
+    start = jnp.concatenate([jnp.full(n, 1 / n) * star.power.mean(), _white_start(star.power)])
     _, expected = _update(others, start, star.power, NULL_UPDATES)
     return negative_log_likelihood(expected, star.power)
 
@@ -187,15 +246,15 @@ def null_value(stars: Periodogram, spec: BucketSpec) -> Array:
 def _null_values(stars: Periodogram, ageing: Array, red: Array) -> Array:
     def one(star: Periodogram) -> Array:
         spots = jnp.maximum(expected_power(ageing, star.window), _FLOOR)
-        return _without_rotation(jnp.concatenate([spots, _noise_powers(red, star)]), star)
+        return _without_rotation(jnp.concatenate([spots, _noise_powers(red, star.window)]), star)
 
     return jax.lax.map(one, stars)
 
 
-def _white_start(star: Periodogram) -> Array:
+def _white_start(power: Array) -> Array:
     """White-noise level from the highest quarter of the frequencies; the median of Exp(1) is ln 2."""
-    n = star.power.shape[0]
-    return jnp.maximum(jnp.median(star.power[3 * n // 4 :]) / np.log(2), 1e-6)[None]
+    n = power.shape[0]
+    return jnp.maximum(jnp.median(power[3 * n // 4 :]) / np.log(2), 1e-6)[None]
 
 
 def _pick_periods(gain: Array, ln_period: Array, n_modes: int) -> Array:

@@ -22,7 +22,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from spotcat.gp.kernel import harmonic_covariances
+from spotcat.gp.kernel import Rotation, harmonic_covariances, harmonic_slopes, rotation_of
 from spotcat.gp.layout import KAPPA_MAX, N_SHAPE, Layout
 from spotcat.star.envelope import trapezoid_autocorrelation
 
@@ -48,10 +48,26 @@ def shape_of(theta: Array) -> Shape:
     )
 
 
-def spot_rows(shape: Array, width: ArrayLike, layout: Layout) -> Array:
-    """Covariance of each harmonic on the grid, the rotating ones summing to 1 at lag zero.
+def envelope_row(shape: Array, layout: Layout) -> Array:
+    """Autocorrelation of the envelope on the grid, 1 at lag zero, shape (M,); `shape` as in ``spot_rows``."""
+    s = shape_of(shape)
+    at_zero = trapezoid_autocorrelation(0.0, s.lspot, s.tau_spot)
+    return trapezoid_autocorrelation(layout.lag, s.lspot, s.tau_spot) / at_zero
+
+
+def binned_rotation(shape: Array, width: ArrayLike, layout: Layout) -> Rotation:
+    """Rotation whose harmonics n >= 1 sum to 1 at lag zero, then averaged over bins.
 
     Averaging over a bin of width `width` multiplies harmonic n by ``sinc^2(n width / P)``.
+    """
+    s = shape_of(shape)
+    rate, power = rotation_of(s.peq, s.kappa, s.inc, layout.n_harm, layout.n_latitude)
+    binned = jnp.sinc(jnp.arange(layout.n_harm + 1) * width / s.peq) ** 2
+    return Rotation(rate, power * binned[:, None] / power[1:].sum())
+
+
+def spot_rows(shape: Array, width: ArrayLike, layout: Layout) -> Array:
+    """Covariance of each harmonic on the grid, the rotating ones summing to 1 at lag zero.
 
     Args:
         shape: the first five coordinates of ``theta``, shape (5,).
@@ -61,13 +77,8 @@ def spot_rows(shape: Array, width: ArrayLike, layout: Layout) -> Array:
     Returns:
         Shape (n_harm + 1, M).
     """
-    s = shape_of(shape)
-    envelope = trapezoid_autocorrelation(layout.lag, s.lspot, s.tau_spot) / trapezoid_autocorrelation(
-        0.0, s.lspot, s.tau_spot
-    )
-    rows = harmonic_covariances(layout.lag, s.peq, s.kappa, s.inc, layout.n_harm, layout.n_latitude)
-    binned = jnp.sinc(jnp.arange(layout.n_harm + 1) * width / s.peq) ** 2
-    return envelope * rows * binned[:, None] / rows[1:, 0].sum()
+    rotation = binned_rotation(shape, width, layout)
+    return envelope_row(shape, layout) * harmonic_covariances(rotation, layout.n_time, layout.dt)
 
 
 def red_rows(layout: Layout) -> np.ndarray:
@@ -88,6 +99,38 @@ def covariance(theta: Array, width: ArrayLike, layout: Layout) -> Array:
     return spots + jnp.exp(theta[layout.reds]) @ red_rows(layout)
 
 
+def covariance_jacobian(theta: Array, width: ArrayLike, layout: Layout) -> Array:
+    """Derivative of ``covariance`` with respect to every coordinate but the white noise.
+
+    Powers are logarithms of what the covariance is linear in, so only the five shape parameters need more than the
+    rows themselves.
+
+    Returns:
+        Shape (n_theta - 1, M).
+    """
+    shape, levels = theta[:N_SHAPE], spot_levels(theta, layout)
+    rotation = binned_rotation(shape, width, layout)
+    turning = harmonic_covariances(rotation, layout.n_time, layout.dt)
+    envelope = envelope_row(shape, layout)
+    slope = jax.tree.map(
+        lambda a: jnp.moveaxis(a, -1, 0),
+        jax.jacfwd(lambda x: binned_rotation(jnp.concatenate([x, shape[3:]]), width, layout))(shape[:3]),
+    )
+    turned = harmonic_slopes(rotation, slope, levels, layout.n_time, layout.dt)
+    aged = jax.jacfwd(lambda x: envelope_row(jnp.concatenate([shape[:3], x]), layout))(shape[3:])
+    spots = levels[:, None] * envelope * turning
+    reds = jnp.exp(theta[layout.reds])[:, None] * red_rows(layout)
+    return jnp.concatenate([envelope * turned, aged.T * (levels @ turning), spots.sum(0)[None], spots, reds])
+
+
+def covariance_of(jacobian: Array, layout: Layout) -> Array:
+    """The covariance (or any linear function of it) from ``covariance_jacobian``.
+
+    It is the sum of its derivatives by the logarithms of the spots' amplitude and of the red-noise variances.
+    """
+    return jacobian[N_SHAPE] + jacobian[layout.reds].sum(0)
+
+
 def noise_variance(theta: Array, relative: Array) -> Array:
     """White-noise variance of every point.
 
@@ -98,7 +141,6 @@ def noise_variance(theta: Array, relative: Array) -> Array:
     return jnp.exp(theta[-1]) * relative
 
 
-def support_steps(theta: Array, dt: float) -> Array:
+def support_steps(theta: np.ndarray, dt: float) -> np.ndarray:
     """Grid steps from which the spots' covariance is zero; `theta` has its coordinates on the last axis."""
-    s = shape_of(theta)
-    return jnp.ceil((s.lspot + 2 * s.tau_spot) / dt)
+    return np.ceil((np.exp(theta[..., 3]) + 2 * np.exp(theta[..., 4])) / dt)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +27,7 @@ from spotcat.star.latitude import uniform_nodes
 from spotcat.star.visibility import fourier_coefficients, phase_autocorrelation, rotation_rate
 
 _LAG_BLOCK = 128
+_OUTER_LAGS = 16
 _NODES_MIN, _NODES_MAX = 128, 1 << 18
 
 
@@ -55,34 +56,90 @@ def spot_covariance(lag: ArrayLike, model: SpotEvolutionModel, n_latitude: int) 
     return model.sigma_k**2 * model.envelope.R_Gamma(lag) * visible
 
 
-def harmonic_covariances(
-    lag: ArrayLike, peq: ArrayLike, kappa: ArrayLike, inc: ArrayLike, n_harm: int, n_latitude: int
-) -> Array:
-    """Latitude averages ``m_n int p(phi) c_n^2 cos(n omega_0 tau) dphi`` with ``m_0 = 1`` and ``m_n = 2``.
+class Rotation(NamedTuple):
+    """What of a star turns how fast, at the nodes of a rule in latitude.
 
-    ``cos(n x)`` follows from ``cos x`` by the Chebyshev recurrence, so each lag and node costs one cosine.
+    Attributes:
+        rate: angular velocity [rad/d], shape (n_latitude,).
+        power: share ``m_n w c_n^2`` of each harmonic, ``m_0 = 1`` and ``m_n = 2``, shape (n_harm + 1, n_latitude).
+    """
+
+    rate: Array
+    power: Array
+
+
+def rotation_of(peq: ArrayLike, kappa: ArrayLike, inc: ArrayLike, n_harm: int, n_latitude: int) -> Rotation:
+    """Rates and powers of spots uniform in latitude.
 
     Args:
-        lag: time lag [d], shape (n,).
         peq: equatorial period [d].
         kappa: relative shear.
         inc: inclination [rad].
         n_harm: highest harmonic.
         n_latitude: latitude nodes of one hemisphere.
-
-    Returns:
-        Shape (n_harm + 1, n); the row of harmonic 0 is constant in lag.
     """
     nodes = uniform_nodes(inc, n_latitude)
     c_squared = fourier_coefficients(nodes.phi, inc, n_harm) ** 2 + fourier_coefficients(-nodes.phi, inc, n_harm) ** 2
-    weight = nodes.weight * c_squared * jnp.where(jnp.arange(n_harm + 1) == 0, 1.0, 2.0)[:, None]
-    x = jnp.cos(jnp.asarray(lag)[:, None] * rotation_rate(nodes.phi, peq, kappa))
-    rows = [jnp.broadcast_to(weight[0].sum(), x.shape[:1]), x @ weight[1]]
-    before, now = jnp.ones_like(x), x
-    for n in range(2, n_harm + 1):
-        before, now = now, 2 * x * now - before
-        rows.append(now @ weight[n])
-    return jnp.stack(rows)
+    twice = jnp.where(jnp.arange(n_harm + 1) == 0, 1.0, 2.0)[:, None]
+    return Rotation(rotation_rate(nodes.phi, peq, kappa), nodes.weight * c_squared * twice)
+
+
+def harmonic_covariances(rotation: Rotation, n_time: int, dt: float) -> Array:
+    """Latitude averages ``sum_j power_nj cos(n rate_j tau)`` on a regular grid of lags.
+
+    With the lag written as ``(a B + b) dt`` the exponentials of ``a`` and of ``b`` separate, so the sum over latitudes
+    is a matrix product and ``M`` lags cost ``A + M / A`` exponentials a node.
+
+    Args:
+        rotation: rates and powers.
+        n_time: lags M, a multiple of 16.
+        dt: grid step [d].
+
+    Returns:
+        Shape (n_harm + 1, M); the row of harmonic 0 is constant in lag.
+    """
+    n = rotation.power.shape[0] - 1
+    apart = jnp.eye(n)[:, :, None] * rotation.power[1:]
+    constant = jnp.full((1, n_time), rotation.power[0].sum())
+    return jnp.concatenate([constant, _phase_sums(rotation.rate, apart, n_time, dt)])
+
+
+def harmonic_slopes(rotation: Rotation, slope: Rotation, levels: Array, n_time: int, dt: float) -> Array:
+    """Derivatives of ``levels @ harmonic_covariances(rotation, n_time, dt)`` in directions of `rotation`.
+
+    Args:
+        rotation: rates and powers.
+        slope: their derivatives, one more axis in front: the direction, of length d.
+        levels: weight of each harmonic, shape (n_harm + 1,).
+        n_time: lags M, a multiple of 16.
+        dt: grid step [d].
+
+    Returns:
+        Shape (d, M).
+    """
+    d, n = slope.rate.shape[0], rotation.power.shape[0] - 1
+    level, order = levels[1:, None], jnp.arange(1, n + 1)[:, None]
+    powers = level * slope.power[:, 1:]
+    turns = 1j * order * level * rotation.power[1:] * slope.rate[:, None]
+    sums = _phase_sums(rotation.rate, jnp.concatenate([powers, turns]), n_time, dt)
+    return sums[:d] + jnp.arange(n_time) * dt * sums[d:] + levels[0] * slope.power[:, 0].sum(-1, keepdims=True)
+
+
+def _phase_sums(rate: Array, weight: Array, n_time: int, dt: float) -> Array:
+    """``Re sum_nj weight_knj exp(i n rate_j tau)`` for n >= 1; shapes (J,) and (k, n, J) to (k, M)."""
+    k, n, _ = weight.shape
+    step = n_time // _OUTER_LAGS
+
+    def phases(count: int, spacing: float) -> Array:
+        first = jnp.exp(1j * rate * (jnp.arange(count)[:, None] * spacing))
+        powers = [first]
+        for _ in range(n - 1):
+            powers.append(powers[-1] * first)
+        return jnp.concatenate(powers, axis=1)
+
+    inner = phases(step, dt)
+    outer = (weight.reshape(k, 1, -1) * phases(_OUTER_LAGS, step * dt)).reshape(k * _OUTER_LAGS, -1)
+    return (outer.real @ inner.real.T - outer.imag @ inner.imag.T).reshape(k, n_time)
 
 
 def latitude_nodes_needed(model: SpotEvolutionModel, lag_max: float) -> int:

@@ -6,12 +6,12 @@ the band it is block tridiagonal, with equal blocks but for missing points and n
     S_1 = D_1,    L_i = chol(S_i),    W_i = B_i L_i^-T,    S_{i+1} = D_{i+1} - W_i W_i^T.
 
 One block as wide as the grid is the dense factorisation.  Derivatives need the inverse only inside the band, which a
-backward recursion gives (Takahashi's selected inverse), so a gradient costs about two more factorisations.
+backward recursion gives (Takahashi's selected inverse).  The triangular blocks are inverted once, by halves, so that
+all else is matrix products.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -19,37 +19,139 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.linalg import solve_triangular
 
+_LEAF = 64
 
-class Whitened(NamedTuple):
-    """What a Gaussian likelihood needs of ``C = L L^T``.
+
+class Factor(NamedTuple):
+    """The Cholesky factor L of a covariance, padded to whole blocks; leading axis of the arrays the block.
 
     Attributes:
-        gram: ``X^T C^-1 X`` for the columns ``X``, shape (c, c).
-        log_det: ``ln det C``.
+        root: inverse of each diagonal block, shape (n, b, b).
+        coupling: block to the left of each diagonal one, zero for the first, shape (n, b, b).
+        log_det: logarithm of the covariance's determinant; NaN where it is not positive definite.
     """
 
-    gram: Array
+    root: Array
+    coupling: Array
     log_det: Array
 
 
-class _Factors(NamedTuple):
-    """Blocks of the factor and whitened columns; leading axis the block."""
+def factorise(k: Array, noise: Array, mask: Array, block: int) -> Factor:
+    """Factor ``mask T(k) mask + diag(noise)``.
 
-    diagonal: Array  # L_i
-    coupling: Array  # W_{i-1}: the block to the left of L_i, zero for the first
-    columns: Array  # L^-1 X
-
-
-def toeplitz_blocks(k: Array, block: int) -> tuple[Array, Array]:
-    """Diagonal and sub-diagonal block of a banded Toeplitz matrix.
+    A missing point (mask 0) must have noise 1; it then stands apart from all others.
 
     Args:
-        k: covariance at lags 0 .. M-1 grid steps, zero from `block` steps on (or `block` = M).
-        block: block width, a divisor of M.
+        k: covariance at lags 0 .. M-1 grid steps; zero from `block` steps on unless `block` is M.
+        noise: variance of every point, shape (M,).
+        mask: 1 where there is a measurement, shape (M,).
+        block: block width b.
+    """
+    near, far = _toeplitz_blocks(k, block)
+    masks, noises = _blocks(mask, block), _blocks(noise, block, fill=1.0)
+    if len(masks) == 1:
+        factor = jnp.linalg.cholesky(near * mask[:, None] * mask[None, :] + jnp.diag(noise))
+        return Factor(_triangular_inverse(factor)[None], jnp.zeros((1, 1, 1)), _log_det(factor))
+
+    def step(root: Array, x: tuple[Array, Array, Array]) -> tuple[Array, tuple[Array, Array, Array]]:
+        m, m_before, v = x
+        coupling = (far * m[:, None] * m_before[None, :]) @ root.T
+        factor = jnp.linalg.cholesky(near * m[:, None] * m[None, :] + jnp.diag(v) - coupling @ coupling.T)
+        root = _triangular_inverse(factor)
+        return root, (root, coupling, _log_det(factor))
+
+    before = jnp.concatenate([jnp.zeros_like(masks[:1]), masks[:-1]])
+    root, coupling, log_det = jax.lax.scan(step, jnp.eye(block, dtype=k.dtype), (masks, before, noises))[1]
+    return Factor(root, coupling, log_det.sum())
+
+
+def whiten(factor: Factor, x: Array) -> Array:
+    """``L^-1 x``; shape (M, c), c columns at once."""
+    if len(factor.root) == 1:
+        return factor.root[0] @ x
+
+    def step(before: Array, item: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+        root, coupling, part = item
+        z = root @ (part - coupling @ before)
+        return z, z
+
+    parts = _blocks(x, factor.root.shape[1])
+    z = jax.lax.scan(step, jnp.zeros_like(parts[0]), (factor.root, factor.coupling, parts))[1]
+    return z.reshape(-1, x.shape[1])[: len(x)]
+
+
+def unwhiten(factor: Factor, z: Array) -> Array:
+    """``L^-T z``; shape (M, c)."""
+    if len(factor.root) == 1:
+        return factor.root[0].T @ z
+
+    def step(pull: Array, item: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+        root, coupling, part = item
+        x = root.T @ (part - pull)
+        return coupling.T @ x, x
+
+    parts = _blocks(z, factor.root.shape[1])
+    x = jax.lax.scan(step, jnp.zeros_like(parts[0]), (factor.root, factor.coupling, parts), reverse=True)[1]
+    return x.reshape(-1, z.shape[1])[: len(z)]
+
+
+def inverse_diagonals(factor: Factor, mask: Array) -> tuple[Array, Array]:
+    """Sums of the covariance's inverse along its diagonals, and its main diagonal; missing points left out.
+
+    Args:
+        factor: of the covariance.
+        mask: 1 where there is a measurement, shape (M,).
 
     Returns:
-        Two arrays of shape (block, block).
+        Sums over both diagonals of each lag within the band, and the main diagonal; both of shape (M,).
     """
+    m, block = len(mask), factor.root.shape[1]
+    last = _gram(factor.root[-1])
+    if len(factor.root) == 1:
+        sums, diagonal = _diagonal_sums(last), jnp.diagonal(last)
+    else:
+
+        def step(carry: tuple[Array, Array, Array], item: tuple[Array, Array]) -> tuple[tuple, Array]:
+            inverse, near, far = carry
+            root, coupling = item
+            reach = (coupling @ root).T
+            across = -inverse @ reach.T
+            here = _gram(root) - reach @ across
+            return (here, near + here, far + across), jnp.diagonal(here)
+
+        carry = (last, last, jnp.zeros_like(last))
+        (_, near, far), rest = jax.lax.scan(step, carry, (factor.root[:-1], factor.coupling[1:]), reverse=True)
+        sums = _diagonal_sums(near, 2 * far)
+        sums = jnp.pad(sums, (0, max(m - 2 * block, 0)))[:m]
+        diagonal = jnp.concatenate([rest.ravel(), jnp.diagonal(last)])[:m]
+    diagonal = diagonal * mask
+    return sums.at[0].set(diagonal.sum()), diagonal
+
+
+def toeplitz_product(k: Array, x: Array) -> Array:
+    """``T(k) x`` for covariances at lags 0 .. M-1 and vectors, both of shape (..., M), by fast Fourier transform."""
+    m = x.shape[-1]
+    circulant = jnp.concatenate([k, jnp.zeros_like(k[..., :1]), k[..., :0:-1]], axis=-1)
+    return jnp.fft.irfft(jnp.fft.rfft(circulant).real * jnp.fft.rfft(x, 2 * m), 2 * m)[..., :m]
+
+
+def autocorrelation_sums(x: Array) -> Array:
+    """Sums of ``x x^T`` over both diagonals of each lag, added up over leading axes; shape (..., M) to (M,)."""
+    m = x.shape[-1]
+    power = jnp.abs(jnp.fft.rfft(x, 2 * m)) ** 2
+    sums = jnp.fft.irfft(power.reshape(-1, m + 1).sum(0), 2 * m)[:m]
+    return sums * jnp.where(jnp.arange(m) == 0, 1.0, 2.0)
+
+
+def _blocks(x: Array, block: int, fill: float = 0.0) -> Array:
+    """The first axis cut into blocks, the last one filled up."""
+    missing = -len(x) % block
+    padded = jnp.pad(x, [(0, missing)] + [(0, 0)] * (x.ndim - 1), constant_values=fill)
+    return padded.reshape(-1, block, *x.shape[1:])
+
+
+def _toeplitz_blocks(k: Array, block: int) -> tuple[Array, Array]:
+    """Diagonal and sub-diagonal block of a banded Toeplitz matrix, each of shape (block, block)."""
     i = jnp.arange(block)
     near = k[jnp.abs(i[:, None] - i[None, :])]
     step = block + i[:, None] - i[None, :]
@@ -57,110 +159,38 @@ def toeplitz_blocks(k: Array, block: int) -> tuple[Array, Array]:
     return near, far
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(4,))
-def whiten(k: Array, noise: Array, mask: Array, columns: Array, block: int) -> Whitened:
-    """Factor ``C = mask T(k) mask + diag(noise)`` and project columns on it, block by block.
-
-    A missing point (mask 0) must have noise 1 and zero columns; it then changes nothing.
-
-    Args:
-        k: covariance at lags 0 .. M-1 grid steps; zero from `block` steps on unless `block` is M.
-        noise: variance of every point, shape (M,).
-        mask: 1 where there is a measurement, shape (M,); not differentiated.
-        columns: shape (M, c).
-        block: block width, a divisor of M.
-
-    Returns:
-        Gram matrix and log-determinant; NaN where the matrix is not positive definite.
-    """
-    return _whitened(_factor(k, noise, mask, columns, block))
+def _log_det(factor: Array) -> Array:
+    return 2 * jnp.sum(jnp.log(jnp.diagonal(factor)))
 
 
-def _factor(k: Array, noise: Array, mask: Array, columns: Array, block: int) -> _Factors:
-    n_blocks, c = k.shape[0] // block, columns.shape[1]
-    near, far = toeplitz_blocks(k, block)
-    masks = mask.reshape(n_blocks, block)
-    before = jnp.concatenate([jnp.zeros((1, block), mask.dtype), masks[:-1]])
-
-    def step(carry: tuple[Array, Array], x: tuple[Array, ...]) -> tuple[tuple[Array, Array], _Factors]:
-        factor, z = carry
-        m, m_before, v, cols = x
-        coupling = solve_triangular(factor, (far * m[:, None] * m_before[None, :]).T, lower=True).T
-        factor = jnp.linalg.cholesky(near * m[:, None] * m[None, :] + jnp.diag(v) - coupling @ coupling.T)
-        z = solve_triangular(factor, cols - coupling @ z, lower=True)
-        return (factor, z), _Factors(factor, coupling, z)
-
-    xs = (masks, before, noise.reshape(n_blocks, block), columns.reshape(n_blocks, block, c))
-    if n_blocks == 1:
-        factor = jnp.linalg.cholesky(near * mask[:, None] * mask[None, :] + jnp.diag(noise))
-        z = solve_triangular(factor, columns, lower=True)
-        return _Factors(factor[None], jnp.zeros((1, 1, 1)), z[None])
-    return jax.lax.scan(step, (jnp.eye(block), jnp.zeros((block, c))), xs)[1]
+def _triangular_inverse(factor: Array) -> Array:
+    """``L^-1`` by halves: mostly matrix products, and no work on the empty triangle."""
+    n = factor.shape[0]
+    if n <= _LEAF or n % 2:
+        return solve_triangular(factor, jnp.eye(n, dtype=factor.dtype), lower=True)
+    h = n // 2
+    first, second = _triangular_inverse(factor[:h, :h]), _triangular_inverse(factor[h:, h:])
+    corner = -second @ (factor[h:, :h] @ first)
+    return jnp.block([[first, jnp.zeros_like(corner)], [corner, second]])
 
 
-def _whitened(factors: _Factors) -> Whitened:
-    diagonal = jnp.diagonal(factors.diagonal, axis1=1, axis2=2)
-    gram = jnp.einsum("bic,bid->cd", factors.columns, factors.columns)
-    return Whitened(gram, 2 * jnp.sum(jnp.log(diagonal)))
-
-
-def _whiten_forward(k: Array, noise: Array, mask: Array, columns: Array, block: int) -> tuple[Whitened, tuple]:
-    factors = _factor(k, noise, mask, columns, block)
-    return _whitened(factors), (factors, mask)
-
-
-def _whiten_backward(block: int, saved: tuple[_Factors, Array], cotangent: Whitened) -> tuple:
-    """With ``Y = C^-1 X``: the cotangent of ``C`` is ``log_det_bar C^-1 - Y gram_bar Y^T``, needed inside the band."""
-    factors, mask = saved
-    n_blocks, _, c = factors.columns.shape
-    gram_bar = (cotangent.gram + cotangent.gram.T) / 2
-    masks = mask.reshape(n_blocks, block)
-
-    def combine(inverse: Array, left: Array, right: Array) -> Array:
-        return cotangent.log_det * inverse - left @ gram_bar @ right.T
-
-    last_inverse, last_solved = _inverse(factors.diagonal[-1]), _back(factors.diagonal[-1], factors.columns[-1])
-    last = combine(last_inverse, last_solved, last_solved)
-    near = last * masks[-1][:, None] * masks[-1][None, :]
-    if n_blocks == 1:
-        k_bar = _diagonal_sums(near)
-        return k_bar, jnp.diagonal(last), jnp.zeros_like(mask), 2 * last_solved @ gram_bar
-
-    def step(carry: tuple, x: tuple[Array, ...]) -> tuple[tuple, tuple[Array, Array]]:
-        inverse, solved, near, far = carry
-        factor, coupling, z, m, m_after = x
-        solved_here = _back(factor, z - coupling.T @ solved)
-        reach = solve_triangular(factor, coupling.T, lower=True, trans=1)  # L_i^-T W_i^T
-        across = -inverse @ reach.T
-        inverse_here = _inverse(factor) - reach @ across
-        own = combine(inverse_here, solved_here, solved_here)
-        near = near + own * m[:, None] * m[None, :]
-        far = far + combine(across, solved, solved_here) * m_after[:, None] * m[None, :]
-        return (inverse_here, solved_here, near, far), (jnp.diagonal(own), solved_here)
-
-    xs = (factors.diagonal[:-1], factors.coupling[1:], factors.columns[:-1], masks[:-1], masks[1:])
-    carry = (last_inverse, last_solved, near, jnp.zeros((block, block)))
-    (_, _, near, far), (noise_bar, solved) = jax.lax.scan(step, carry, xs, reverse=True)
-    k_bar = _diagonal_sums(near, 2 * far)[: n_blocks * block]
-    k_bar = jnp.pad(k_bar, (0, n_blocks * block - k_bar.shape[0]))
-    noise_bar = jnp.concatenate([noise_bar.ravel(), jnp.diagonal(last)])
-    columns_bar = 2 * jnp.concatenate([solved.reshape(-1, c), last_solved]) @ gram_bar
-    return k_bar, noise_bar, jnp.zeros_like(mask), columns_bar
-
-
-def _back(factor: Array, z: Array) -> Array:
-    """``L^-T z``."""
-    return solve_triangular(factor, z, lower=True, trans=1)
-
-
-def _inverse(factor: Array) -> Array:
-    """``(L L^T)^-1``."""
-    root = solve_triangular(factor, jnp.eye(factor.shape[0]), lower=True)
-    return root.T @ root
+def _gram(root: Array) -> Array:
+    """``R^T R`` of a lower triangular matrix, by halves."""
+    n = root.shape[0]
+    if n <= _LEAF or n % 2:
+        return root.T @ root
+    h = n // 2
+    corner, second = root[h:, :h], root[h:, h:]
+    across = second.T @ corner
+    return jnp.block([[_gram(root[:h, :h]) + corner.T @ corner, across.T], [across, _gram(second)]])
 
 
 def _diagonal_sums(near: Array, far: Array | None = None) -> Array:
-    """Transpose of ``toeplitz_blocks``: sums over the diagonals of both blocks, shape (2 block - 1,) or (block,)."""
+    """Sums over both diagonals of each lag of the diagonal blocks, and of the sub-diagonal ones.
+
+    Returns:
+        Shape (block,), or (2 block,) with `far`.
+    """
     m = near.shape[0]
     below = _skewed_sum(near[::-1])  # lag j - i from 1 - m to m - 1
     sums = below[m - 1 :] + jnp.where(jnp.arange(m) == 0, 0.0, below[m - 1 :: -1])
@@ -175,6 +205,3 @@ def _skewed_sum(a: Array) -> Array:
     """Sums over ``i + j`` of a square matrix, shape (2 m - 1,), by a change of row length instead of a scatter."""
     m = a.shape[0]
     return jnp.pad(a, ((0, 0), (0, m))).ravel()[: m * (2 * m - 1)].reshape(m, 2 * m - 1).sum(axis=0)
-
-
-whiten.defvjp(_whiten_forward, _whiten_backward)

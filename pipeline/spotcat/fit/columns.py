@@ -1,0 +1,141 @@
+"""From fits to catalog columns: quantiles, flags, statuses and what the light curve itself tells."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from spotcat.config import FitConfig
+from spotcat.fit.buckets import BucketSpec, GridBatch
+from spotcat.fit.classical import autocorrelation_periods, lomb_scargle_periods
+from spotcat.fit.modes import Fit
+from spotcat.fit.posterior import Quantities
+from spotcat.fit.search import Found
+from spotcat.status import Flag, LifetimeFlag, Status
+
+NOT_CONVERGED_ABOVE = 3.0
+"""Expected gain in log-posterior of a further step above which a fit is not called converged."""
+
+_DATA_COLUMNS = ("baseline", "duty", "longest_segment", "rvar", "sph")
+
+
+class FitTable(NamedTuple):
+    """Catalog columns and per-star arrays, in the order of the light curves.
+
+    Attributes:
+        columns: one array of shape (n,) for each column that the fit knows.
+        arrays: ``gp_period``, ``gp_periodogram`` (n, n_period) and ``fit_vector`` (n, n_theta).
+    """
+
+    columns: dict[str, np.ndarray]
+    arrays: dict[str, np.ndarray]
+
+
+def fit_table(fit: Fit, found: Found, batch: GridBatch, spec: BucketSpec, config: FitConfig) -> FitTable:
+    """The rows of some stars.
+
+    Args:
+        fit: their fits.
+        found: what the search found.
+        batch: their light curves on the search's grid.
+        spec: that grid.
+        config: settings of the steps.
+
+    Returns:
+        One row for each star; a star that could not be fitted has a status and NaNs.
+    """
+    columns = _columns(fit, batch, spec, config)
+    failed = ~np.isin(columns["status"], (Status.OK, Status.NOT_CONVERGED))
+    for name, values in columns.items():
+        if name not in (*_DATA_COLUMNS, "dt") and values.dtype.kind == "f":
+            columns[name] = np.where(failed, np.nan, values)
+    columns["rotating"] = np.where(failed, 0, columns["rotating"]).astype(np.int8)
+    columns["lifetime_flag"][failed] = LifetimeFlag.NOT_FITTED
+    periods = np.broadcast_to(spec.periods(config), found.gain.shape)
+    arrays: dict[str, np.ndarray] = {
+        "gp_period": periods,
+        "gp_periodogram": np.asarray(found.gain),
+        "fit_vector": fit.theta,
+    }
+    return FitTable(columns, {name: np.where(failed[:, None], np.nan, a) for name, a in arrays.items()})
+
+
+def _columns(fit: Fit, batch: GridBatch, spec: BucketSpec, config: FitConfig) -> dict[str, np.ndarray]:
+    periods = spec.periods(config)
+    columns: dict[str, np.ndarray] = dict(fit.best._asdict())
+    for name, draws in fit.draws._asdict().items():
+        columns[f"{name}_lower"], columns[f"{name}_upper"] = np.percentile(draws, [16, 84], axis=1)
+    columns |= {
+        "p_second": fit.second.prot,
+        "p_second_lnodds": fit.lnodds,
+        "p_ls": lomb_scargle_periods(batch.y, batch.mask, spec.dt, periods[0], periods[-1]),
+        "p_acf": autocorrelation_periods(batch.y, batch.mask, spec.dt, periods[0], periods[-1]),
+        "lnl_rotation": fit.gain,
+        "rotating": (fit.gain >= config.detection).astype(np.int8),
+        "dt": fit.dt,
+    }
+    columns |= _data_columns(batch, spec, columns["prot"])
+    columns["lifetime_flag"] = _lifetime_flag(columns, fit.draws)
+    columns["status"], columns["flags"] = _status(fit, batch), _flags(columns, periods)
+    columns["reason"] = np.array([Status(s).words for s in columns["status"]])
+    return columns
+
+
+def _data_columns(batch: GridBatch, spec: BucketSpec, prot: np.ndarray) -> dict[str, np.ndarray]:
+    """Columns that describe the light curve itself."""
+    rows = []
+    for y, mask, segment, scale, p in zip(batch.y, batch.mask, batch.segment, batch.scale, prot, strict=True):
+        seen = np.flatnonzero(mask)
+        flux, where = y[seen] * scale, segment[seen]
+        lengths = [np.ptp(seen[where == s]) for s in np.unique(where)]
+        window = np.floor(seen * spec.dt / (5 * p)).astype(int) if np.isfinite(p) else np.zeros_like(seen)
+        scatter = [flux[window == w].std() for w in np.unique(window)]
+        low, high = np.percentile(flux, [5, 95])
+        span = np.ptp(seen)
+        extent = span * spec.dt, seen.size / (span + 1), max(lengths) * spec.dt
+        rows.append((*extent, high - low, np.mean(scatter)))
+    return dict(zip(_DATA_COLUMNS, np.array(rows).T, strict=True))
+
+
+def _lifetime_flag(columns: dict[str, np.ndarray], draws: Quantities) -> np.ndarray:
+    """What each fitted lifetime is worth; a later rule overrides an earlier one."""
+    flag = np.full(len(columns["prot"]), LifetimeFlag.MEASURED, dtype=np.int8)
+    ln_life = np.log(draws.spot_lifetime)
+    covariance = np.mean(
+        (ln_life - ln_life.mean(1, keepdims=True)) * (draws.kappa - draws.kappa.mean(1, keepdims=True)),
+        axis=1,
+    )
+    correlation = covariance / np.maximum(ln_life.std(1) * draws.kappa.std(1), 1e-12)
+    flag[np.abs(correlation) > 0.7] = LifetimeFlag.DEGENERATE_WITH_SHEAR
+    flag[columns["n_life_rot_lower"] < 1.0] = LifetimeFlag.UPPER_LIMIT
+    flag[columns["spot_lifetime_upper"] > columns["baseline"] / 2] = LifetimeFlag.LOWER_LIMIT
+    return flag
+
+
+def _status(fit: Fit, batch: GridBatch) -> np.ndarray:
+    status = np.full(len(fit.value), Status.OK, dtype=np.int8)
+    status[~(np.abs(fit.left) < NOT_CONVERGED_ABOVE)] = Status.NOT_CONVERGED
+    status[~np.isfinite(fit.value)] = Status.FIT_FAILED
+    status[np.all(batch.y == 0, axis=1)] = Status.CONSTANT_FLUX
+    return status
+
+
+def _flags(columns: dict[str, np.ndarray], periods: np.ndarray) -> np.ndarray:
+    prot, peq = columns["prot"], columns["peq"]
+
+    def agrees(other: np.ndarray, factor: float = 1.0) -> np.ndarray:
+        return np.abs(np.log(other * factor / prot)) < 0.15
+
+    alias = agrees(columns["p_second"], 2.0) | agrees(columns["p_second"], 0.5)
+    bits = {
+        Flag.NOT_DETECTED: columns["rotating"] == 0,
+        Flag.PRIOR_EDGE: (peq < periods[0] * 1.02) | (peq > periods[-1] / 1.02),
+        Flag.ALIAS_POSSIBLE: alias & (columns["p_second_lnodds"] > -3),
+        Flag.FEW_CYCLES: columns["baseline"] < 3 * prot,
+        Flag.METHODS_DISAGREE: ~agrees(columns["p_ls"]) & ~agrees(columns["p_acf"]),
+    }
+    flags = np.zeros(len(prot), dtype=np.int32)
+    for bit, where in bits.items():
+        flags |= np.where(where, int(bit), 0).astype(np.int32)
+    return flags
