@@ -29,6 +29,8 @@ lint: $(READY)
 	$(BIN)/mypy
 
 bench: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/python tests/benchmarks/speed.py
 	$(BIN)/python tests/benchmarks/recovery.py
 
 clean:

@@ -115,7 +115,7 @@ def test_a_missing_section_is_named(tmp_path: Path) -> None:
         ("fit", "lifetimes = []", "fit.lifetimes"),
         ("fit", "lifetimes = [0.0]", "fit.lifetimes"),
         ("fit", "n_harm = 9", "fit.n_harm"),
-        ("fit", "confirm_modes = 5", "fit.confirm_modes"),
+        ("fit", "confirm_modes = 6", "fit.confirm_modes"),
         ("fit", "n_modes = 2\nconfirm_modes = 1", "fit.n_modes"),
         ("fit", "refine_steps = 0", "fit.refine_steps"),
         ("fit", "batch = 0", "fit.batch"),

@@ -15,10 +15,11 @@ from spotcat.config import FitConfig, InputConfig, Recipe, SurveyConfig
 from spotcat.fit.buckets import choose_bucket, coarsen, grid_stars
 from spotcat.fit.climb import begin_at, climb_on
 from spotcat.fit.columns import FitTable
-from spotcat.fit.confirm import GridStar, exact_derivatives
+from spotcat.fit.confirm import GridStar, confirm, exact_derivatives
 from spotcat.fit.engine import fit_stars
 from spotcat.fit.lanes import map_lanes
-from spotcat.fit.refine import expected_and_jacobian
+from spotcat.fit.refine import expected_and_jacobian, refine
+from spotcat.fit.search import search
 from spotcat.gp.composite import covariance
 from spotcat.gp.grid import grid_lengths
 from spotcat.gp.layout import Layout
@@ -61,6 +62,12 @@ def simulate(rng: np.random.Generator) -> Star:
         t[seen], flux[seen], np.full(seen.sum(), 0.01 * noise), np.zeros(seen.sum(), int),
         peq, 2 * np.pi * weight.sum() / (omega * weight).sum(),
     )  # fmt: skip
+
+
+def cut(star: Star, baseline: float) -> Star:
+    """The first part of a light curve."""
+    seen = star.time < baseline
+    return star._replace(**{k: getattr(star, k)[seen] for k in ("time", "flux", "flux_err", "segment")})
 
 
 def within(periods: np.ndarray, stars: list[Star], tolerance: float = 0.1) -> float:
@@ -134,6 +141,33 @@ def test_the_whittle_maximum_is_near_the_exact_one(stars: list[Star]) -> None:
             )
         shifts.append(abs(found.x[0] - theta[0]) / sigma)
     assert np.mean(np.array(shifts) < 1) > 0.5, shifts
+
+
+@pytest.mark.slow
+def test_programs_are_compiled_once_a_bucket(stars: list[Star], table: FitTable) -> None:
+    """200 stars in two buckets: one search, one refine, and at most a banded and a dense confirm each."""
+    assert len(table.columns["prot"]) == len(stars)  # has compiled the first bucket
+    rng = np.random.default_rng(11)
+    short = [cut(simulate(rng), 60.0) for _ in range(32)]
+    buckets = [(choose_bucket(59.5, 0.5, 1, CONFIG), short), (choose_bucket(149.5, 0.5, 1, CONFIG), stars)]
+
+    def counts() -> tuple[int, int, int]:
+        return search._cache_size(), refine._cache_size(), confirm._cache_size()
+
+    before = counts()
+    for spec, members in buckets:
+        fit_stars(members[:16], spec, CONFIG, 16)
+    warm = counts()
+    new = np.subtract(warm, before)
+    assert new[0] == new[1] == 1, new
+    assert new[2] <= 2, new
+    for spec, members in buckets:
+        many = (members * 4)[:100]
+        for size in range(0, 100, 16):
+            fit_stars(many[size : size + 16], spec, CONFIG, 16)
+    grown = np.subtract(counts(), warm)
+    assert grown[0] == grown[1] == 0, grown
+    assert counts()[2] <= before[2] + 2, "a third confirm for a bucket"
 
 
 def test_expected_power_and_jacobian_equal_finite_differences() -> None:

@@ -35,7 +35,11 @@ def test_an_exception_comes_through(site: Site) -> None:
         list(executor.run(refuse_three, range(6)))
 
 
-def test_workers_have_the_environment_and_the_driver_gets_its_own_back(tmp_path: Path) -> None:
+def test_workers_have_the_environment_and_the_driver_gets_its_own_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("JAX_COMPILATION_CACHE_DIR", "TF_CPP_MIN_LOG_LEVEL"):  # the tests' own
+        monkeypatch.delenv(name, raising=False)
     before = dict(os.environ)
     with prepared(RunFolder(tmp_path)):
         changed = {name: value for name, value in os.environ.items() if before.get(name) != value}

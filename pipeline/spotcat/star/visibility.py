@@ -8,12 +8,15 @@ pi for one that never sets.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import factorial
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
+
+_SERIES_TERMS = 11
 
 
 def projection(phi: ArrayLike, inc: ArrayLike) -> tuple[Array, Array, Array]:
@@ -73,8 +76,9 @@ def phase_autocorrelation(psi: ArrayLike, phi: ArrayLike, inc: ArrayLike) -> Arr
         The average, dimensionless.
     """
     a0, a1, theta = projection(phi, inc)
-    half = jnp.mod(jnp.asarray(psi) / 2, jnp.pi)  # psi/2 in [0, pi)
-    s, k = jnp.sin(half), jnp.cos(half)
+    turns = jnp.asarray(psi) / (2 * jnp.pi)
+    half = jnp.pi * (turns - jnp.floor(turns))  # psi/2 in [0, pi)
+    s, k = _sine_and_cosine(half)
     sin_t, cos_t = jnp.sin(theta), jnp.cos(theta)
     cos_psi = k * k - s * s
 
@@ -85,6 +89,21 @@ def phase_autocorrelation(psi: ArrayLike, phi: ArrayLike, inc: ArrayLike) -> Arr
     near = arc(theta - half, sin_t * k - cos_t * s, cos_t * k + sin_t * s, k)
     far = arc(theta + half - jnp.pi, -(sin_t * k + cos_t * s), sin_t * s - cos_t * k, -k)
     return (near + far) / (2 * jnp.pi)
+
+
+def _sine_and_cosine(x: Array) -> tuple[Array, Array]:
+    """Sine and cosine on [0, pi] by their series about pi/2, to rounding.
+
+    A kernel is little but millions of these, and on a CPU the compiler vectorises a polynomial, not a library call.
+    """
+    y = x - jnp.pi / 2
+    y2 = y * y
+    cosine, sine = jnp.zeros_like(y), jnp.zeros_like(y)
+    for n in range(_SERIES_TERMS - 1, -1, -1):
+        sign = (-1) ** n
+        cosine = cosine * y2 + sign / factorial(2 * n)
+        sine = sine * y2 + sign / factorial(2 * n + 1)
+    return cosine, -y * sine
 
 
 def rotation_rate(phi: ArrayLike, peq: ArrayLike, kappa: ArrayLike) -> Array:
