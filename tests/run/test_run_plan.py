@@ -10,7 +10,7 @@ import pytest
 from spotcat.config import FitConfig, InputConfig, Recipe, SurveyConfig
 from spotcat.fit.buckets import choose_bucket
 from spotcat.run.fingerprint import fingerprint
-from spotcat.run.plan import UNFITTED, plan_chunks
+from spotcat.run.plan import UNFITTED, padding, plan_chunks
 from spotcat.status import Status
 
 
@@ -28,6 +28,20 @@ def _table(n_stars: int, seed: int = 3) -> dict[str, np.ndarray]:
         "cadence": np.array([0.02, 0.0204, 0.5])[kind],
         "n_segments": np.array([1, 2, 16])[kind],
     }
+
+
+def test_padding_is_the_unused_part_of_the_grids() -> None:
+    table = {
+        "star_id": np.array([1, 2, 3]),
+        "status": np.array([Status.OK, Status.OK, Status.UNREADABLE], "i1"),
+        "time_min": np.zeros(3),
+        "time_max": np.array([149.5, 129.5, 500.0]),
+        "cadence": np.full(3, 0.5),
+        "n_segments": np.ones(3, int),
+    }
+    chunks = plan_chunks(table, FitConfig())
+    sizes = sorted(chunk.spec.n_time for chunk in chunks if chunk.spec for _ in chunk.star_ids)
+    assert padding(chunks, table) == pytest.approx(1 - (300 + 260) / sum(sizes))
 
 
 def test_every_star_is_in_one_chunk() -> None:

@@ -67,6 +67,16 @@ def plan_chunks(stars: Mapping[str, np.ndarray], config: FitConfig) -> list[Chun
     return [Chunk(f"chunk-{number:05d}", ids, spec, lanes) for number, (spec, ids, lanes) in enumerate(batches)]
 
 
+def padding(chunks: Sequence[Chunk], stars: Mapping[str, np.ndarray]) -> float:
+    """Fraction of the search grids of all fitted stars that lies beyond their light curves."""
+    row = {star_id: i for i, star_id in enumerate(stars["star_id"].tolist())}
+    span = stars["time_max"] - stars["time_min"]
+    grids = [(c.spec, row[star_id]) for c in chunks if c.spec for star_id in c.star_ids]
+    used = sum(min(span[i] / spec.dt + 1, spec.n_time) for spec, i in grids)
+    total = sum(spec.n_time for spec, _ in grids)
+    return float(1 - used / total) if total else 0.0
+
+
 def _batched(star_ids: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
     for start in range(0, len(star_ids), size):
         yield tuple(star_ids[start : start + size])

@@ -69,6 +69,7 @@ class _Work:
     chunks: list[Chunk]
     ledger: Ledger
     done: dict[str, Entry]
+    padding: float
 
     @property
     def missing(self) -> list[Chunk]:
@@ -179,11 +180,12 @@ def _work(folder: RunFolder, recipe: Recipe) -> _Work:
     from spotcat.catalog.ledger import Ledger
     from spotcat.ingest.store import LightCurveStore
     from spotcat.run.fingerprint import fingerprint
-    from spotcat.run.plan import plan_chunks
+    from spotcat.run.plan import padding, plan_chunks
 
     store = LightCurveStore(folder.store)
     ledger = Ledger(folder.ledger, fingerprint(recipe, store.input_hash))
-    return _Work(plan_chunks(store.stars, recipe.fit), ledger, ledger.done())
+    chunks = plan_chunks(store.stars, recipe.fit)
+    return _Work(chunks, ledger, ledger.done(), padding(chunks, store.stars))
 
 
 def _fit(folder: RunFolder, recipe: Recipe, site: Site) -> None:
@@ -199,12 +201,15 @@ def _fit(folder: RunFolder, recipe: Recipe, site: Site) -> None:
     n_missing = sum(len(chunk.star_ids) for chunk in work.missing)
     process = partial(process_chunk, folder.path)
     suspects: list[Chunk] = []
+    compiled = read_back = 0
     with (
         Progress("fit", "stars", n_stars, n_stars - n_missing) as progress,
         make_executor(site, len(work.missing)) as executor,
     ):
 
         def record(outcome: Any) -> None:
+            nonlocal compiled, read_back
+            compiled, read_back = compiled + outcome.compiled, read_back + outcome.read_back
             work.ledger.record(outcome.name, outcome.n_stars, outcome.checksum, outcome.seconds)
             progress.add(outcome.n_stars)
 
@@ -216,6 +221,9 @@ def _fit(folder: RunFolder, recipe: Recipe, site: Site) -> None:
         for chunk in suspects:
             record(_process_suspect(executor, process, folder, chunk))
     LOG.info("fit: %d chunks, %d stars", len(work.missing), n_missing)
+    n_buckets = len({chunk.spec for chunk in work.missing if chunk.spec})
+    LOG.info("fit: %d buckets, %d programs compiled, %d read back", n_buckets, compiled, read_back)
+    LOG.info("fit: %.0f %% of the search grids is padding", 100 * work.padding)
 
 
 def _process_suspect(executor: Executor, process: Callable[[Chunk], Any], folder: RunFolder, chunk: Chunk) -> Any:

@@ -37,12 +37,23 @@ _DEADLY = "the fit ended its process every time"
 
 
 class ChunkResult(NamedTuple):
-    """A finished chunk: its name, stars, the checksum of its part and the time it took [s]."""
+    """A finished chunk.
+
+    Attributes:
+        name: of the chunk.
+        n_stars: its stars.
+        checksum: of its part.
+        seconds: the time it took [s].
+        compiled: programs that its process had to compile.
+        read_back: programs that its process found in the run's cache.
+    """
 
     name: str
     n_stars: int
     checksum: str
     seconds: float
+    compiled: int
+    read_back: int
 
 
 def process_chunk(run_folder: Path, chunk: Chunk) -> ChunkResult:
@@ -67,6 +78,8 @@ def process_chunk(run_folder: Path, chunk: Chunk) -> ChunkResult:
     row_of = {star_id: row for row, star_id in enumerate(chunk.star_ids)}
     for star_id in chunk.deadly:
         _fail(columns, [row_of[star_id]], _DEADLY)
+    count = _program_count(chunk)
+    before = count()
     for stars, outcome in _fitted(folder, chunk, recipe, store):
         rows = [row_of[star.star_id] for star in stars]
         if isinstance(outcome, Exception):
@@ -74,7 +87,8 @@ def process_chunk(run_folder: Path, chunk: Chunk) -> ChunkResult:
         else:
             _fill(columns, arrays, rows, outcome)
     checksum = write_part(folder.parts / chunk.name, columns, arrays)
-    return ChunkResult(chunk.name, len(chunk.star_ids), checksum, monotonic() - started)
+    programs = tuple(now - then for now, then in zip(count(), before, strict=True))
+    return ChunkResult(chunk.name, len(chunk.star_ids), checksum, monotonic() - started, *programs)
 
 
 def try_fit(run_folder: Path, chunk: Chunk) -> None:
@@ -142,6 +156,15 @@ def _fitted(
         yield from bisect(fit, store.read(alive))
     except OSError as error:
         raise RunError(f"{error.filename or folder.path}: {error.strerror or error}") from error
+
+
+def _program_count(chunk: Chunk) -> Callable[[], tuple[int, int]]:
+    """Counts this process's compilations; a chunk without a fit does not load JAX for it."""
+    if chunk.spec is None:
+        return lambda: (0, 0)
+    from spotcat.fit.compiled import compilations
+
+    return compilations
 
 
 def _opened(folder: RunFolder) -> tuple[Recipe, LightCurveStore]:
