@@ -122,19 +122,20 @@ def likelihood_row() -> Row:
     k = np.maximum(1 - np.arange(n) / band, 0) * np.cos(np.arange(n) / 8)
     y, ones = rng.normal(size=(64, n)), np.ones(n)
     with jax.enable_x64(True):
-        data = jnp.asarray(y)
+        # A covariance of its own for each star: a shared one would be factored once for all.
+        data = jnp.asarray(y), jnp.asarray(rng.uniform(0.5, 2, len(y)))[:, None] * k
 
-        def one(v: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-            return score(jnp.asarray(k), 0.3 * ones, v, ones, ones[:, None], band)[:3]
+        def one(star: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
+            return score(star[1], 0.3 * ones, star[0], ones, ones[:, None], band)[:3]
 
-        batch = jax.jit(lambda v: jax.lax.map(one, v))
+        batch = jax.jit(lambda stars: jax.lax.map(one, stars))
         ours = median_ms(lambda: batch(data), 5) / len(y)
-    lower = np.repeat(k[: band + 1, None], n, axis=1)
-    lower[0] += 0.3
 
     def banded() -> None:
-        for v in y:
-            factor, _ = lapack.dpbtrf(lower, lower=1)
+        for v, scale in zip(y, np.asarray(data[1])[:, :1], strict=True):
+            lower = np.repeat(scale * k[: band + 1, None], n, axis=1)
+            lower[0] += 0.3
+            factor, _ = lapack.dpbtrf(lower, lower=1, overwrite_ab=1)
             lapack.dpbtrs(factor, v, lower=1)
 
     peer = median_ms(banded, 5) / len(y)
@@ -222,26 +223,23 @@ def celerite_periods(stars: list[Star], starts: int = 5) -> list[float]:
     from celerite2 import terms
     from scipy.optimize import minimize
 
-    def build(x: np.ndarray, star: Star) -> Any:
-        sigma, period, q0, dq, f, jitter = np.exp(x)
-        term = terms.RotationTerm(sigma=sigma, period=period, Q0=q0, dQ=dq, f=min(f, 1.0))
-        gp = celerite2.GaussianProcess(term, mean=1.0)
-        gp.compute(star.time, diag=star.flux_err**2 + jitter**2, quiet=True)
-        return gp
-
+    limits = [(-4, 4), tuple(np.log([1.5, 40.0])), (-4, 6), (-4, 6), (-3, 0), (-6, 1)]
     periods = []
     for star in stars:
+        scale = star.flux.std()
+        y, error = (star.flux - star.flux.mean()) / scale, star.flux_err / scale
 
-        def objective(x: np.ndarray, star: Star = star) -> float:
-            value = build(x, star).log_likelihood(star.flux)
-            return -value if np.isfinite(value) else 1e25
+        def objective(x: np.ndarray, t: np.ndarray = star.time, y: np.ndarray = y, e: np.ndarray = error) -> float:
+            sigma, period, q0, dq, f, jitter = np.exp(x)
+            gp = celerite2.GaussianProcess(terms.RotationTerm(sigma=sigma, period=period, Q0=q0, dQ=dq, f=f))
+            gp.compute(t, diag=e**2 + jitter**2, quiet=True)
+            value = gp.log_likelihood(y)
+            # The log-normal priors on both quality factors are those of the package's own tutorial.
+            return 0.5 * np.sum((x[2:4] / 2) ** 2) - value if np.isfinite(value) else 1e25
 
-        scatter, best = star.flux.std(), None
+        best = None
         for period in np.geomspace(2, 30, starts):
-            begin = np.log([scatter, period, 2.0, 0.5, 0.5, scatter / 10])
-            limits = [(b - 6, b + 6) for b in begin]
-            limits[1] = (np.log(1.5), np.log(40.0))
-            found = minimize(objective, begin, method="L-BFGS-B", bounds=limits)
+            found = minimize(objective, np.log([1, period, 2.0, 0.5, 0.5, 0.1]), method="L-BFGS-B", bounds=limits)
             best = found if best is None or found.fun < best.fun else best
         periods.append(float(np.exp(best.x[1])))
     return periods
@@ -260,9 +258,10 @@ def fit_rows(n_stars: int, n_peer: int) -> list[Row]:
         ("celerite2, 5 starts", celerite_periods, "faster"),
     ):
         start = time.perf_counter()
-        theirs = method(stars[:n_peer])
-        peer = 1e3 * (time.perf_counter() - start) / n_peer
-        described_peer = f"{name}: {peer:.0f}, {recovered(theirs, stars[:n_peer]):.0%} of {n_peer}"
+        some = stars[: n_peer if method is spotgp_periods else 10 * n_peer]
+        theirs = method(some)
+        peer = 1e3 * (time.perf_counter() - start) / len(some)
+        described_peer = f"{name}: {peer:.0f}, {recovered(theirs, some):.0%} of {len(some)}"
         work = f"full fit, N = 300, {n_stars} stars, 2 workers [ms a star]"
         table.append(Row(work, described, described_peer, f"{peer / ours:.0f}", target))
     return table

@@ -101,9 +101,10 @@ def confirm(
 
 
 def block_for(support_steps: np.ndarray, layout: Layout) -> np.ndarray:
-    """A quarter of the grid where spots and red noise fit in it, else the whole grid (the dense factorisation)."""
+    """The narrowest block that holds the red noise and the spots: that of the red noise, a quarter, or the grid."""
     quarter = layout.n_time // 4
-    return np.where(support_steps <= quarter, quarter, layout.n_time)
+    wide = np.where(support_steps <= quarter, quarter, layout.n_time)
+    return np.where(support_steps <= layout.red_steps, layout.red_steps, wide)
 
 
 def _lanes(layout: Layout) -> int:

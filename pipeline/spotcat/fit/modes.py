@@ -82,7 +82,7 @@ def fit_modes(batch: GridBatch, templates: np.ndarray, powers: np.ndarray, spec:
     start = starting_points(templates, powers.astype(float), layout).reshape(n * k, -1)
     start = np.concatenate([start, np.repeat(start[-1:], (len(batch.y) - n) * k, axis=0)])
     refined = _refined(begin_at(start), group)
-    likely = _likeliest(refined, group)
+    likely = _likeliest(refined, CONFIRM_MARGIN, group)
     confirmed = _confirmed(begin_at(refined.theta), likely, config.confirm_steps, CONFIRM_TOLERANCE, group)
     value = _comparable(confirmed, refined, group)
     places, distinct = _ranking(value, confirmed.theta, group)
@@ -105,7 +105,8 @@ def fit_modes(batch: GridBatch, templates: np.ndarray, powers: np.ndarray, spec:
 def _refined(modes: Climb, group: _Group) -> Climb:
     """Every mode for a few steps, then those that are worth confirming to the end."""
     modes = _whittle_climbed(modes, np.arange(group.n * group.k), min(SCREEN_STEPS, group.config.refine_steps), group)
-    return _whittle_climbed(modes, _likeliest(modes, group), group.config.refine_steps, group)
+    # Half-way up, values say too little to drop a mode by them: only the count does.
+    return _whittle_climbed(modes, _likeliest(modes, np.inf, group), group.config.refine_steps, group)
 
 
 def _whittle_climbed(modes: Climb, chosen: np.ndarray, n_steps: int, group: _Group) -> Climb:
@@ -171,9 +172,9 @@ def _ranking(value: np.ndarray, theta: np.ndarray, group: _Group) -> tuple[np.nd
     return places, np.take_along_axis(distinct, last, axis=1)
 
 
-def _likeliest(modes: Climb, group: _Group) -> np.ndarray:
-    """Places of the modes that go on to be confirmed, at least one of each star."""
+def _likeliest(modes: Climb, margin: float, group: _Group) -> np.ndarray:
+    """Places of the modes that go on: distinct, few, and not more than `margin` behind; at least one of each star."""
     places, distinct = (a[:, : group.config.confirm_modes] for a in _ranking(modes.value, modes.theta, group))
-    close = modes.value[places] < modes.value[places[:, :1]] + CONFIRM_MARGIN
+    close = modes.value[places] < modes.value[places[:, :1]] + margin
     close[:, 0] = True
     return places[distinct & close]

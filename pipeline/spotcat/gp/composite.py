@@ -82,8 +82,8 @@ def spot_rows(shape: Array, width: ArrayLike, layout: Layout) -> Array:
 
 
 def red_rows(layout: Layout) -> np.ndarray:
-    """Unit-variance red-noise covariances on the grid, shape (3, M), zero from a quarter of the grid on."""
-    x = np.minimum(np.arange(layout.n_time) / (layout.n_time // 4), 1.0)
+    """Unit-variance red-noise covariances on the grid, shape (3, M), zero from ``layout.red_steps`` on."""
+    x = np.minimum(np.arange(layout.n_time) / layout.red_steps, 1.0)
     taper = 1 - 1.5 * x + 0.5 * x**3
     return np.stack([np.exp(-layout.lag / t) * taper for t in layout.red_times])
 

@@ -8,6 +8,7 @@ import numpy as np
 
 KAPPA_MAX = 0.7
 N_SHAPE, N_RED = 5, 3
+LONG_GRID = 2048
 
 
 class Layout(NamedTuple):
@@ -58,3 +59,11 @@ class Layout(NamedTuple):
         """Correlation times of the Ornstein-Uhlenbeck terms [d]."""
         span = self.n_time * self.dt
         return max(0.15, self.dt), max(1.0, 4 * self.dt), span / 15
+
+    @property
+    def red_steps(self) -> int:
+        """Lag, in grid steps, at which the red noise ends: the narrowest band a factorisation can have.
+
+        A quarter of the grid; an eighth of a long one, where a wide band costs most.
+        """
+        return self.n_time // (4 if self.n_time < LONG_GRID else 8)
