@@ -31,6 +31,7 @@ SAME_PERIOD = 0.05
 CONFIRM_MARGIN = 8.0
 """A mode this much worse under the Whittle likelihood is not worth an exact one; the best exact mode was never more
 than 2.5 behind on 96 simulated stars."""
+STEPS_LIKE_THE_NEXT = 10
 CONFIRM_TOLERANCE, POLISH_TOLERANCE = 0.1, 0.01
 """A climb under the exact posterior ends when a step promises less log-posterior."""
 
@@ -105,8 +106,7 @@ def fit_modes(batch: GridBatch, templates: np.ndarray, powers: np.ndarray, spec:
 def _refined(modes: Climb, group: _Group) -> Climb:
     """Every mode for a few steps, then those that are worth confirming to the end."""
     modes = _whittle_climbed(modes, np.arange(group.n * group.k), min(SCREEN_STEPS, group.config.refine_steps), group)
-    # Half-way up, values say too little to drop a mode by them: only the count does.
-    return _whittle_climbed(modes, _likeliest(modes, np.inf, group), group.config.refine_steps, group)
+    return _whittle_climbed(modes, _likeliest(modes, CONFIRM_MARGIN, group), group.config.refine_steps, group)
 
 
 def _whittle_climbed(modes: Climb, chosen: np.ndarray, n_steps: int, group: _Group) -> Climb:
@@ -175,6 +175,8 @@ def _ranking(value: np.ndarray, theta: np.ndarray, group: _Group) -> tuple[np.nd
 def _likeliest(modes: Climb, margin: float, group: _Group) -> np.ndarray:
     """Places of the modes that go on: distinct, few, and not more than `margin` behind; at least one of each star."""
     places, distinct = (a[:, : group.config.confirm_modes] for a in _ranking(modes.value, modes.theta, group))
-    close = modes.value[places] < modes.value[places[:, :1]] + margin
+    # Half-way up a value says little: a mode is dropped only if many steps like its next would leave it behind.
+    hoped = modes.value[places] - STEPS_LIKE_THE_NEXT * np.nan_to_num(np.abs(modes.left[places]), nan=np.inf)
+    close = hoped < modes.value[places[:, :1]] + margin
     close[:, 0] = True
     return places[distinct & close]
