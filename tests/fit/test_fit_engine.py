@@ -12,7 +12,7 @@ import pytest
 from scipy.optimize import minimize
 
 from spotcat.config import FitConfig, InputConfig, Recipe, SurveyConfig
-from spotcat.fit.buckets import choose_bucket, coarsen, grid_stars
+from spotcat.fit.buckets import choose_bucket, grid_stars
 from spotcat.fit.climb import begin_at, climb_on
 from spotcat.fit.columns import FitTable
 from spotcat.fit.confirm import GridStar, confirm, exact_derivatives
@@ -122,8 +122,8 @@ def test_the_whittle_maximum_is_near_the_exact_one(stars: list[Star]) -> None:
     shifts = []
     sigmas = 0.5 * np.log(whittle.columns["peq_upper"] / whittle.columns["peq_lower"])
     for star, theta, sigma in zip(chosen, whittle.arrays["fit_vector"], sigmas, strict=True):
-        own = coarsen(spec, float(np.exp(theta[0])))
-        layout, batch = own.layout(config), grid_stars([star], own)
+        own = spec.fitted(float(np.exp(theta[0])), config)
+        layout, batch = own.layout(config.n_harm), grid_stars([star], own)
         with jax.enable_x64(True):
             data = GridStar(*(jnp.asarray(getattr(batch, k)[0]) for k in GridStar._fields))
 
@@ -192,7 +192,7 @@ def test_expected_power_and_jacobian_equal_finite_differences() -> None:
 def test_exact_derivatives_equal_finite_differences(stars: list[Star]) -> None:
     """The slope by central differences, and the average information by its definition with explicit matrices."""
     spec = choose_bucket(149.5, 0.5, 2, CONFIG)
-    layout, batch = spec.layout(CONFIG), grid_stars([stars[0]], spec)
+    layout, batch = spec.layout(CONFIG), grid_stars([stars[0]], spec.whole)
     rng = np.random.default_rng(3)
     theta = np.array([np.log(8.0), -1.0, 0.6, np.log(12.0), np.log(5.0), -0.4, -1.0, 0.1, 0, 0, 0, -4, -3, -2, -2.5])
     with jax.enable_x64(True):

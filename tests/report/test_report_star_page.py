@@ -16,7 +16,7 @@ from spotcat.catalog.query import open_catalog, star
 from spotcat.check.recovery import read_truth
 from spotcat.check.simulate import simulate_star, truth_path
 from spotcat.config import FitConfig, load_recipe
-from spotcat.fit.buckets import choose_bucket, coarsen
+from spotcat.fit.buckets import choose_bucket
 from spotcat.gp.grid import GridBatch, fitted_grid
 from spotcat.gp.predict import StarPrediction
 from spotcat.report.fitted import FittedStar, Piece, autocorrelation, densest, load_fitted, stretches
@@ -27,14 +27,16 @@ from spotcat.status import InputError, RunError
 def test_the_grid_is_the_one_of_the_fit() -> None:
     rng = np.random.default_rng(0)
     config = FitConfig()
-    coarser = 0
+    coarser = finer = 0
     for _ in range(300):
         span, cadence, period = 10 ** rng.uniform((0.5, -3.0, -0.5), (3.2, 0.0, 2.0))
-        search = choose_bucket(span, cadence, 1, config)
-        spec = coarsen(search, period)
-        assert fitted_grid(span, cadence, spec.dt, config) == (spec.n_time, spec.dt)
-        coarser += spec != search
+        spec = choose_bucket(span, cadence, 1, config)
+        grid = spec.fitted(period, config)
+        assert fitted_grid(span, cadence, grid.dt, config) == grid
+        coarser += grid.dt > spec.dt
+        finer += grid.dt < spec.dt
     assert coarser > 50
+    assert finer > 20
 
 
 def test_the_prediction_explains_the_light_curve(run: Path) -> None:

@@ -1,64 +1,118 @@
 """Buckets: the few grid shapes that a survey's light curves are binned and padded to.
 
 A bucket fixes every array shape, so each is compiled once.  Its grid step is the coarsest that the shortest period
-allows and the baseline demands; lengths come from a ladder of FFT-friendly sizes.
+allows and the baseline demands; lengths come from a ladder of FFT-friendly sizes.  Where the baseline demands a coarser
+step than the shortest period allows, short periods are searched in pieces of a finer grid.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from spotcat.config import FitConfig
-from spotcat.gp.grid import BINS_PER_PERIOD, Grid, GridBatch, Measurements, grid_star, search_grid
+from spotcat.gp.grid import (
+    BINS_PER_PERIOD,
+    Grid,
+    GridBatch,
+    Measurements,
+    finest_step,
+    grid_star,
+    part_grid,
+    search_grid,
+)
 from spotcat.gp.layout import Layout
 
-BINS_PER_CYCLE = 5
-"""Bins in a period on the grid of the refined fit; half the period is then still above the Nyquist limit."""
 SHORTEST_GRID = 256
 """Grids are not made coarser than this many points."""
+BINS_PER_CYCLE = 5
+"""Bins in a period on the grid of the refined fit; half the period is then still above the Nyquist limit."""
+PIECE = 1024
+"""Points of the pieces that a light curve is cut into for its short periods."""
+CYCLES_PER_PIECE = 3
+"""Cycles of the longest period that is looked for in them."""
 
 _SEGMENTS = (1, 4, 16, 64, 256)
 
 
-@dataclass(frozen=True, order=True)
-class BucketSpec:
-    """A grid shape.
+class Level(NamedTuple):
+    """A resolution of the search: a grid, and the periods that it can show.
 
     Attributes:
-        n_time: grid points, a multiple of 4.
-        dt: grid step [d].
+        layout: the covariance model on the grid.
+        pieces: light curves are cut into as many, each one grid long.
+        first: the shortest period, an index into the bucket's.
+        last: the one after the longest.
+    """
+
+    layout: Layout
+    pieces: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, order=True)
+class BucketSpec:
+    """The grids of some stars.
+
+    Attributes:
+        n_time: points of the grid of the whole light curve, a multiple of 4.
+        dt: its step [d].
         n_segments: room for segment offsets.
+        finest: the step [d] that the shortest period asks for, where `dt` had to be coarser; else 0.
     """
 
     n_time: int
     dt: float
     n_segments: int
+    finest: float = 0.0
+
+    @property
+    def whole(self) -> Grid:
+        """The grid of the whole light curve."""
+        return Grid(self.n_time, self.dt)
+
+    @property
+    def finest_grid(self) -> Grid:
+        """The grid of the whole light curve at the finest step."""
+        return Grid(int(np.ceil(self.n_time * self.dt / self.finest)), self.finest) if self.finest else self.whole
 
     def periods(self, config: FitConfig) -> np.ndarray:
         """Log-spaced periods of the search [d]."""
-        low = max(config.p_min, BINS_PER_PERIOD * self.dt)
+        low = max(config.p_min, BINS_PER_PERIOD * (self.finest or self.dt))
         high = max(min(config.p_max, self.n_time * self.dt / 2), 2 * low)
         return np.geomspace(low, high, config.n_period)
 
     def layout(self, config: FitConfig) -> Layout:
-        """The covariance model on this grid."""
-        return Grid(self.n_time, self.dt).layout(config.n_harm)
+        """The covariance model on the grid of the whole light curve."""
+        return self.whole.layout(config.n_harm)
 
+    def levels(self, config: FitConfig) -> tuple[Level, ...]:
+        """The whole light curve, and where its grid is too coarse for the shortest periods a finer one in pieces."""
+        if not self.finest:
+            return (Level(self.layout(config), 1, 0, config.n_period),)
+        periods, piece = self.periods(config), Grid(PIECE, self.finest)
+        first = int(np.searchsorted(periods, BINS_PER_PERIOD * self.dt))
+        last = int(np.searchsorted(periods, PIECE * self.finest / CYCLES_PER_PIECE))
+        pieces = -(-self.finest_grid.n_time // PIECE)
+        fine = Level(piece.layout(config.n_harm), pieces, 0, last)
+        return (Level(self.layout(config), 1, first, config.n_period), fine) if first < config.n_period else (fine,)
 
-def coarsen(spec: BucketSpec, period: float) -> BucketSpec:
-    """The coarsest grid, by powers of two, that still shows half of a period; short grids are left as they are.
+    def fitted(self, period: float, config: FitConfig) -> Grid:
+        """The coarsest grid, by powers of two, that still shows half of a period; short grids are left as they are.
 
-    Args:
-        spec: the grid of the search.
-        period: the star's period [d].
-    """
-    factor = 1
-    while spec.n_time // (2 * factor) >= SHORTEST_GRID and 2 * factor * spec.dt <= period / BINS_PER_CYCLE:
-        factor *= 2
-    return BucketSpec(*Grid(spec.n_time, spec.dt).coarsened(factor), spec.n_segments)
+        Where the whole light curve's grid cannot show the period at all it is a finer one for a part of it.
+        """
+        if self.finest and period < BINS_PER_PERIOD * self.dt:
+            finer = max(int(np.log2(period / BINS_PER_CYCLE / self.finest)), 0)
+            return part_grid(self.whole, float(f"{self.finest * 2**finer:.5g}"), config)
+        factor = 1
+        while self.n_time // (2 * factor) >= SHORTEST_GRID and 2 * factor * self.dt <= period / BINS_PER_CYCLE:
+            factor *= 2
+        return self.whole.coarsened(factor)
 
 
 def choose_bucket(span: float, cadence: float, n_segments: int, config: FitConfig) -> BucketSpec:
@@ -70,16 +124,12 @@ def choose_bucket(span: float, cadence: float, n_segments: int, config: FitConfi
         n_segments: number of segments.
         config: limits on points and periods.
     """
-    grid = search_grid(span, cadence, config)
-    return BucketSpec(*grid, next(s for s in _SEGMENTS if s >= n_segments or s == _SEGMENTS[-1]))
+    grid, finest = search_grid(span, cadence, config), finest_step(span, cadence, config)
+    room = next(s for s in _SEGMENTS if s >= n_segments or s == _SEGMENTS[-1])
+    return BucketSpec(*grid, room, finest if finest < 0.75 * grid.dt else 0.0)
 
 
-def grid_stars(stars: Sequence[Measurements], spec: BucketSpec) -> GridBatch:
-    """Bin stars onto a bucket's grid.
-
-    Args:
-        stars: the light curves; each must fit the grid.
-        spec: the grid.
-    """
-    rows = [grid_star(star, spec.n_time, spec.dt) for star in stars]
+def grid_stars(stars: Sequence[Measurements], grid: Grid) -> GridBatch:
+    """Bin stars onto one grid; of a star longer than that its fullest part."""
+    rows = [grid_star(star, grid) for star in stars]
     return GridBatch(*(np.stack(column) for column in zip(*rows, strict=True)))

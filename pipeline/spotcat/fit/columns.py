@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from spotcat.config import FitConfig
-from spotcat.fit.buckets import BucketSpec, GridBatch
+from spotcat.fit.buckets import BucketSpec, GridBatch, Measurements, grid_stars
 from spotcat.fit.classical import autocorrelation_periods, lomb_scargle_periods
 from spotcat.fit.modes import Fit
 from spotcat.fit.posterior import Quantities
-from spotcat.fit.search import Found
 from spotcat.status import Flag, LifetimeFlag, Status
 
 NOT_CONVERGED_ABOVE = 3.0
@@ -32,68 +32,72 @@ class FitTable(NamedTuple):
     arrays: dict[str, np.ndarray]
 
 
-def fit_table(fit: Fit, found: Found, batch: GridBatch, spec: BucketSpec, config: FitConfig) -> FitTable:
+def fit_table(
+    fit: Fit, gain: np.ndarray, stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig
+) -> FitTable:
     """The rows of some stars.
 
     Args:
         fit: their fits.
-        found: what the search found.
-        batch: their light curves on the search's grid.
-        spec: that grid.
+        gain: their GP periodograms, shape (n, n_period).
+        stars: their light curves.
+        spec: their bucket.
         config: settings of the steps.
 
     Returns:
         One row for each star; a star that could not be fitted has a status and NaNs.
     """
-    columns = _columns(fit, batch, spec, config)
+    columns = _columns(fit, stars, spec, config)
     failed = ~np.isin(columns["status"], (Status.OK, Status.NOT_CONVERGED))
     for name, values in columns.items():
         if name not in (*_DATA_COLUMNS, "dt") and values.dtype.kind == "f":
             columns[name] = np.where(failed, np.nan, values)
     columns["rotating"] = np.where(failed, 0, columns["rotating"]).astype(np.int8)
     columns["lifetime_flag"][failed] = LifetimeFlag.NOT_FITTED
-    periods = np.broadcast_to(spec.periods(config), found.gain.shape)
     arrays: dict[str, np.ndarray] = {
-        "gp_period": periods,
-        "gp_periodogram": np.asarray(found.gain),
+        "gp_period": np.broadcast_to(spec.periods(config), gain.shape),
+        "gp_periodogram": gain,
         "fit_vector": fit.theta,
     }
     return FitTable(columns, {name: np.where(failed[:, None], np.nan, a) for name, a in arrays.items()})
 
 
-def _columns(fit: Fit, batch: GridBatch, spec: BucketSpec, config: FitConfig) -> dict[str, np.ndarray]:
+def _columns(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig) -> dict[str, np.ndarray]:
     periods = spec.periods(config)
+    batch = grid_stars(stars, spec.whole)
+    fine = grid_stars(stars, spec.finest_grid) if spec.finest else batch
     columns: dict[str, np.ndarray] = dict(fit.best._asdict())
     for name, draws in fit.draws._asdict().items():
         columns[f"{name}_lower"], columns[f"{name}_upper"] = np.percentile(draws, [16, 84], axis=1)
     columns |= {
         "p_second": fit.second.prot,
         "p_second_lnodds": fit.lnodds,
-        "p_ls": lomb_scargle_periods(batch.y, batch.mask, spec.dt, periods[0], periods[-1]),
+        "p_ls": lomb_scargle_periods(fine.y, fine.mask, spec.finest_grid.dt, periods[0], periods[-1]),
+        # White noise would bury the autocorrelation's first peak in a fine grid.
         "p_acf": autocorrelation_periods(batch.y, batch.mask, spec.dt, periods[0], periods[-1]),
         "lnl_rotation": fit.gain,
         "rotating": (fit.gain >= config.detection).astype(np.int8),
         "dt": fit.dt,
     }
-    columns |= _data_columns(batch, spec, columns["prot"])
+    columns |= _data_columns(fine, spec.finest_grid.dt, columns["prot"])
     columns["lifetime_flag"] = _lifetime_flag(columns, fit.draws)
     columns["status"], columns["flags"] = _status(fit, batch), _flags(columns, periods)
     columns["reason"] = np.array([Status(s).words for s in columns["status"]])
     return columns
 
 
-def _data_columns(batch: GridBatch, spec: BucketSpec, prot: np.ndarray) -> dict[str, np.ndarray]:
+def _data_columns(batch: GridBatch, dt: float, prot: np.ndarray) -> dict[str, np.ndarray]:
     """Columns that describe the light curve itself."""
     rows = []
     for y, mask, segment, scale, p in zip(batch.y, batch.mask, batch.segment, batch.scale, prot, strict=True):
         seen = np.flatnonzero(mask)
         flux, where = y[seen] * scale, segment[seen]
         lengths = [np.ptp(seen[where == s]) for s in np.unique(where)]
-        window = np.floor(seen * spec.dt / (5 * p)).astype(int) if np.isfinite(p) else np.zeros_like(seen)
+        window = np.floor(seen * dt / (5 * p)).astype(int) if np.isfinite(p) else np.zeros_like(seen)
         scatter = [flux[window == w].std() for w in np.unique(window)]
         low, high = np.percentile(flux, [5, 95])
         span = np.ptp(seen)
-        extent = span * spec.dt, seen.size / (span + 1), max(lengths) * spec.dt
+        extent = span * dt, seen.size / (span + 1), max(lengths) * dt
         rows.append((*extent, high - low, np.mean(scatter)))
     return dict(zip(_DATA_COLUMNS, np.array(rows).T, strict=True))
 

@@ -14,13 +14,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from spotcat.config import FitConfig
-from spotcat.fit.buckets import BucketSpec, GridBatch
+from spotcat.fit.buckets import GridBatch
 from spotcat.fit.climb import Climb, begin_at, starting_points
 from spotcat.fit.confirm import GridStar, block_for, confirm
+from spotcat.fit.levels import Starts
 from spotcat.fit.posterior import Quantities, laplace_draws, quantities
 from spotcat.fit.refine import lanes_for, refine
 from spotcat.fit.search import null_value
 from spotcat.gp.composite import support_steps
+from spotcat.gp.grid import Grid
 from spotcat.gp.layout import Layout
 from spotcat.gp.whittle import Periodogram, periodogram
 
@@ -58,29 +60,29 @@ class _Group(NamedTuple):
     stars: GridStar
     seen: Periodogram
     layout: Layout
-    spec: BucketSpec
+    n_segments: int
     config: FitConfig
 
 
-def fit_modes(batch: GridBatch, templates: np.ndarray, powers: np.ndarray, spec: BucketSpec, config: FitConfig) -> Fit:
-    """Fit the first n stars of a batch from their search templates.
+def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, config: FitConfig) -> Fit:
+    """Fit the first n stars of a batch from the modes of their search.
 
     Args:
         batch: light curves on the grid, leading axis B.
-        templates: ln P, kappa, ln lspot, ln tau_spot of the modes to start from, shape (n, k, 4), n <= B.
-        powers: component powers of those templates, shape (n, k, n_harm + 5).
-        spec: the grid.
+        starts: what the search found, leading axis n <= B.
+        grid: the grid.
+        n_segments: room for segment offsets.
         config: settings of the steps.
 
     Returns:
         Leading axis n.
     """
-    n, k, _ = templates.shape
-    layout = spec.layout(config)
+    n, k = starts.place.shape
+    layout = grid.layout(config.n_harm)
     stars = GridStar(*(jnp.asarray(getattr(batch, name)) for name in GridStar._fields))
-    group = _Group(n, k, stars, periodogram(stars.y, stars.mask), layout, spec, config)
+    group = _Group(n, k, stars, periodogram(stars.y[:, None], stars.mask[:, None]), layout, n_segments, config)
 
-    start = starting_points(templates, powers.astype(float), layout).reshape(n * k, -1)
+    start = starting_points(starts.templates, starts.powers.astype(float), layout).reshape(n * k, -1)
     start = np.concatenate([start, np.repeat(start[-1:], (len(batch.y) - n) * k, axis=0)])
     refined = _refined(begin_at(start), group)
     likely = _likeliest(refined, CONFIRM_MARGIN, group)
@@ -94,9 +96,9 @@ def fit_modes(batch: GridBatch, templates: np.ndarray, powers: np.ndarray, spec:
         theta=theta,
         value=polished.value[first],
         left=polished.left[first],
-        gain=np.asarray(null_value(group.seen, spec))[:n] - refined.value[: n * k].reshape(n, k).min(axis=1),
+        gain=np.asarray(null_value(group.seen, layout))[:n] - refined.value[: n * k].reshape(n, k).min(axis=1),
         lnodds=np.where(distinct[:, 1], value[first] - value[second], np.nan),
-        dt=np.full(n, spec.dt),
+        dt=np.full(n, grid.dt),
         best=quantities(theta, scale, layout),
         draws=laplace_draws(theta, _curvature(polished, first, group), scale, layout),
         second=quantities(np.where(distinct[:, 1:2], confirmed.theta[second], np.nan), scale, layout),
@@ -126,7 +128,7 @@ def _confirmed(modes: Climb, chosen: np.ndarray, n_steps: int, tolerance: float,
         members = chosen[blocks == block]
 
         def work(some: Climb, owner: np.ndarray, block: int = int(block), count: int = members.size) -> Climb:
-            sizes = group.layout, group.spec.n_segments, block
+            sizes = group.layout, group.n_segments, block
             return confirm(some, owner, group.stars, n_steps, tolerance, count, *sizes)
 
         modes = _advance(work, modes, members, group)

@@ -48,9 +48,9 @@ def whittle_derivatives(theta: Array, star: Periodogram, width: Array, layout: L
     """
     expected, jacobian = expected_and_jacobian(theta, star.window, width, layout)
     j = jacobian / expected
-    value = negative_log_likelihood(expected, star.power) + negative_log_prior(theta, layout)
-    slope = j @ (1 - star.power / expected) + jax.grad(negative_log_prior)(theta, layout)
-    return value, slope, j @ j.T + jax.hessian(negative_log_prior)(theta, layout)
+    value = negative_log_likelihood(expected, star) + negative_log_prior(theta, layout)
+    slope = star.looks * (j @ (1 - star.power / expected)) + jax.grad(negative_log_prior)(theta, layout)
+    return value, slope, star.looks * (j @ j.T) + jax.hessian(negative_log_prior)(theta, layout)
 
 
 @partial(jax.jit, static_argnames=("layout", "lanes"))

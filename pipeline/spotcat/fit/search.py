@@ -20,7 +20,7 @@ import numpy as np
 from jax import Array
 
 from spotcat.config import FitConfig
-from spotcat.fit.buckets import BucketSpec
+from spotcat.fit.buckets import Level
 from spotcat.fit.lanes import map_lanes
 from spotcat.gp.composite import red_rows, spot_rows
 from spotcat.gp.layout import KAPPA_MAX, N_RED, Layout
@@ -32,15 +32,13 @@ PLATEAU = 0.7
 """Fraction of a template's lifetime spent on the plateau."""
 HARMONIC_RATIOS = (0.25, 0.08)
 """Power of harmonics 2 and 3 relative to the first that spots give; more is penalised."""
-DISTINCT = 0.12
-"""Periods closer than this in ln P belong to one mode."""
 
 _FLOOR = 1e-9
 _TEMPLATES_AT_ONCE = 8
 
 
 class Bank(NamedTuple):
-    """What all stars of a bucket share.
+    """What all stars of a bucket share at one resolution.
 
     Attributes:
         templates: ln P, kappa, ln lspot, ln tau_spot of every template, shape (T, 4); periods vary slowest.
@@ -58,24 +56,29 @@ class Bank(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Result of the search, for each star.
+    """The best template of each period, for each star.
 
     Attributes:
-        gain: penalised log-likelihood at each period above that of red and white noise, the GP periodogram, shape
-        (B, P).
-        modes: template of each starting mode, shape (B, n_modes).
-        powers: component powers of those templates, shape (B, n_modes, n_harm + 5).
+        gain: its penalised log-likelihood above that of red and white noise, the GP periodogram, shape (B, P).
+        template: its place in the bank, shape (B, P).
+        powers: its component powers, shape (B, P, n_harm + 5).
     """
 
     gain: Array
-    modes: Array
+    template: Array
     powers: Array
 
 
 @lru_cache(maxsize=4)
-def make_bank(spec: BucketSpec, config: FitConfig) -> Bank:
-    """Compute the templates of a bucket; cached, since every chunk of the bucket shares them."""
-    layout, periods = spec.layout(config), spec.periods(config)
+def make_bank(level: Level, periods: tuple[float, ...], config: FitConfig) -> Bank:
+    """Compute the templates of a resolution; cached, since every chunk of a bucket shares them.
+
+    Args:
+        level: the resolution.
+        periods: those that it is to search [d].
+        config: shears and lifetimes.
+    """
+    layout = level.layout
     grid = np.stack(np.meshgrid(periods, config.shears, config.lifetimes, indexing="ij"), axis=-1).reshape(-1, 3)
     period, kappa, rotations = grid.T
     life = rotations * period
@@ -83,7 +86,7 @@ def make_bank(spec: BucketSpec, config: FitConfig) -> Bank:
     with jax.enable_x64(True):
         rows = np.asarray(_template_rows(templates, layout))
     noise = red_rows(layout).astype(np.float32)
-    return Bank(templates, rows, np.asarray(_without_gaps(rows, noise)), noise, periods)
+    return Bank(templates, rows, np.asarray(_without_gaps(rows, noise)), noise, np.array(periods))
 
 
 @jax.jit
@@ -110,26 +113,25 @@ def _template_rows(templates: Array, layout: Layout) -> Array:
     return jax.lax.map(one, templates, batch_size=16)
 
 
-@partial(jax.jit, static_argnames="n_modes")
-def search(y: Array, mask: Array, bank: Bank, count: Array | int, n_modes: int) -> Found:
+@jax.jit
+def search(y: Array, mask: Array, bank: Bank, count: Array | int) -> Found:
     """Search the first `count` stars of a batch.
 
     All templates are screened with a few updates and with expectations that ignore gaps, which all stars share; the
     best of each period is then profiled with the star's own window.
 
     Args:
-        y: flux in units of its scatter, float32, shape (B, M).
-        mask: 1 where there is a measurement, float32, shape (B, M).
-        bank: the bucket's templates.
+        y: flux in units of its scatter, float32, shape (B, pieces, M).
+        mask: 1 where there is a measurement, float32, shape (B, pieces, M).
+        bank: templates on the grid of a piece.
         count: stars to search.
-        n_modes: period modes to return.
 
     Returns:
         What was found for each star.
     """
     n_periods = bank.periods.shape[0]
     stars = periodogram(y, mask)
-    screened, starts = _screened(jnp.asarray(bank.screen), stars.power)
+    screened, starts = _screened(jnp.asarray(bank.screen), stars)
     of_period = jnp.argmin(screened.reshape(n_periods, -1, y.shape[0]), axis=1)
     per_period = bank.templates.shape[0] // n_periods
     likely = of_period.T + per_period * jnp.arange(n_periods)
@@ -144,24 +146,24 @@ def search(y: Array, mask: Array, bank: Bank, count: Array | int, n_modes: int) 
             batch_size=_TEMPLATES_AT_ONCE,
         )
         gain = _without_rotation(noise, star) - jnp.where(jnp.isfinite(value), value, jnp.inf)
-        modes = _pick_periods(gain, jnp.log(bank.periods), n_modes)
-        return Found(gain, templates[modes], powers[modes])
+        return Found(gain, templates, powers)
 
     return map_lanes(one, (stars, likely, starts), count, 1)
 
 
-def _screened(components: Array, power: Array) -> tuple[Array, Array]:
+def _screened(components: Array, stars: Periodogram) -> tuple[Array, Array]:
     """Penalised negative log-likelihood of every template for every star after a few updates, and the powers.
 
     The updates leave out the square root: unproven, but they come closer in as many.
 
     Args:
         components: expected periodograms, shape (T, c, n).
-        power: periodograms, shape (B, n).
+        stars: periodograms, leading axis B.
 
     Returns:
         Shapes (T, B) and (T, B, c).
     """
+    power = stars.power
     b, c = power.shape[0], components.shape[1]
     start = jax.vmap(lambda p: _start(p, c))(power)
 
@@ -172,7 +174,7 @@ def _screened(components: Array, power: Array) -> tuple[Array, Array]:
             return p * both[:b] / both[b:], None
 
         p, _ = jax.lax.scan(step, start, None, length=SCREEN_UPDATES)
-        value = negative_log_likelihood(p @ parts, power) + _harmonic_penalty(p, power.mean(-1))
+        value = negative_log_likelihood(p @ parts, stars) + _harmonic_penalty(p, power.mean(-1))
         return jnp.where(jnp.isfinite(value), value, jnp.inf), jnp.maximum(p, _FLOOR)
 
     return jax.lax.map(one, components, batch_size=_TEMPLATES_AT_ONCE)
@@ -201,7 +203,7 @@ def _profile(rows: Array, noise: Array, star: Periodogram, start: Array) -> tupl
     spots = jnp.maximum(expected_power(rows, star.window), _FLOOR)
     components = jnp.concatenate([spots, noise])
     p, expected = _update(components, start, star.power, UPDATES)
-    return negative_log_likelihood(expected, star.power) + _harmonic_penalty(p, star.power.mean()), p
+    return negative_log_likelihood(expected, star) + _harmonic_penalty(p, star.power.mean()), p
 
 
 def _start(power: Array, n_components: int) -> Array:
@@ -223,21 +225,20 @@ def _without_rotation(others: Array, star: Periodogram) -> Array:
     n = others.shape[0] - 1
     start = jnp.concatenate([jnp.full(n, 1 / n) * star.power.mean(), _white_start(star.power)])
     _, expected = _update(others, start, star.power, NULL_UPDATES)
-    return negative_log_likelihood(expected, star.power)
+    return negative_log_likelihood(expected, star)
 
 
-def null_value(stars: Periodogram, spec: BucketSpec) -> Array:
+def null_value(stars: Periodogram, layout: Layout) -> Array:
     """Negative log-likelihood of the best model without rotation: ageing spots, red noise and white noise.
 
     Args:
         stars: periodograms in float64, leading axis B.
-        spec: their grid.
+        layout: of their grid.
 
     Returns:
         Shape (B,).
     """
-    layout = Layout(spec.n_time, spec.dt, 0, 0)
-    lives = np.geomspace(4 * spec.dt, spec.n_time * spec.dt / 2, 6)[:, None]
+    lives = np.geomspace(4 * layout.dt, layout.n_time * layout.dt / 2, 6)[:, None]
     ageing = trapezoid_autocorrelation(layout.lag, PLATEAU * lives, (1 - PLATEAU) * lives)
     return _null_values(stars, ageing / ageing[:, :1], red_rows(layout))
 
@@ -255,20 +256,3 @@ def _white_start(power: Array) -> Array:
     """White-noise level from the highest quarter of the frequencies; the median of Exp(1) is ln 2."""
     n = power.shape[0]
     return jnp.maximum(jnp.median(power[3 * n // 4 :]) / np.log(2), 1e-6)[None]
-
-
-def _pick_periods(gain: Array, ln_period: Array, n_modes: int) -> Array:
-    """Indices of the starting modes: the best period, its half and its double, then the best of the rest."""
-
-    def best_where(allowed: Array) -> Array:
-        return jnp.argmax(jnp.where(allowed, gain, -jnp.inf))
-
-    first = jnp.argmax(gain)
-    picks = [first]
-    for shift in (-np.log(2), np.log(2)):
-        target = jnp.clip(ln_period[first] + shift, ln_period[0], ln_period[-1])
-        picks.append(best_where(jnp.abs(ln_period - target) < DISTINCT))
-    for _ in range(n_modes - 3):
-        chosen = ln_period[jnp.stack(picks)]
-        picks.append(best_where(jnp.all(jnp.abs(ln_period[:, None] - chosen) > DISTINCT, axis=1)))
-    return jnp.stack(picks)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 BINS_PER_PERIOD = 4
 """Bins in the shortest period searched."""
+MOST_FINER = 64
+"""The finest step is at most this much finer than that of the whole light curve: there the periods that a piece of
+the one and the whole of the other can show still overlap."""
 
 _MANTISSAS = (1.0, 1.25, 1.5)
 
@@ -78,6 +81,11 @@ class Grid(NamedTuple):
     n_time: int
     dt: float
 
+    @property
+    def length(self) -> float:
+        """The longest light curve that fits [d]."""
+        return (self.n_time - 0.51) * self.dt
+
     def layout(self, n_harm: int) -> Layout:
         """The covariance model on this grid, with `n_harm` rotation harmonics."""
         from spotcat.gp.layout import Layout
@@ -122,6 +130,25 @@ def search_grid(span: float, cadence: float, config: FitConfig) -> Grid:
     return Grid(next(n for n in grid_lengths(points) if n >= points), dt)
 
 
+def finest_step(span: float, cadence: float, config: FitConfig) -> float:
+    """The step [d] that the shortest period asks for, finer than the search grid's where that had to be coarse.
+
+    Args:
+        span: time between first and last measurement [d].
+        cadence: median spacing of the measurements [d].
+        config: limits on points and periods.
+    """
+    dt = search_grid(span, cadence, config).dt
+    wanted = max(config.p_min / BINS_PER_PERIOD, config.cadence_min, cadence, dt / MOST_FINER)
+    return min(float(f"{wanted:.5g}"), dt)
+
+
+def part_grid(whole: Grid, dt: float, config: FitConfig) -> Grid:
+    """The grid of a fit with a step finer than that of the whole light curve: as much of it as `max_points` allow."""
+    points = min(int(np.ceil(whole.n_time * whole.dt / dt)), config.max_points)
+    return Grid(next(n for n in grid_lengths(points) if n >= points), dt)
+
+
 def fitted_grid(span: float, cadence: float, dt: float, config: FitConfig) -> Grid:
     """The grid on which a star was fitted.
 
@@ -131,30 +158,43 @@ def fitted_grid(span: float, cadence: float, dt: float, config: FitConfig) -> Gr
         dt: step of the fit's grid [d], the catalog's column ``dt``.
         config: the settings of the fit.
     """
-    grid = search_grid(span, cadence, config)
-    return grid.coarsened(round(dt / grid.dt))
+    whole = search_grid(span, cadence, config)
+    return part_grid(whole, dt, config) if dt < 0.999 * whole.dt else whole.coarsened(round(dt / whole.dt))
 
 
-def grid_star(star: Measurements, n_time: int, dt: float) -> GridBatch:
+def fullest(time: np.ndarray, length: float) -> slice:
+    """The measurements of the first stretch of time that holds most of them.
+
+    Args:
+        time: sorted times [d], shape (N,).
+        length: of the stretch [d].
+    """
+    end = np.searchsorted(time, time + length, side="right")
+    first = int(np.argmax(end - np.arange(len(time))))
+    return slice(first, int(end[first]))
+
+
+def grid_star(star: Measurements, grid: Grid) -> GridBatch:
     """Bin one star.
 
     A bin holds the mean of its measurements; where two segments meet in a bin the later one keeps it.  A star without
-    scatter gets scale 1 and zero flux.
+    scatter gets scale 1 and zero flux.  Of a star longer than the grid its fullest part is taken.
 
     Args:
-        star: the light curve; it must fit the grid.
-        n_time: grid points.
-        dt: grid step [d].
+        star: the light curve.
+        grid: the grid.
 
     Returns:
         The star, without a leading axis.
     """
-    m = n_time
-    cell = np.floor((star.time - star.time[0]) / dt + 0.5).astype(int)
+    m, dt = grid
+    part = fullest(star.time, grid.length)
+    time, owner = star.time[part], star.segment[part]
+    cell = np.floor((time - time[0]) / dt + 0.5).astype(int)
     segment = np.zeros(m, dtype=np.int32)
-    np.maximum.at(segment, cell, star.segment)
-    keep = star.segment == segment[cell]
-    cell, flux, err = cell[keep], star.flux[keep], star.flux_err[keep]
+    np.maximum.at(segment, cell, owner)
+    keep = owner == segment[cell]
+    cell, flux, err = cell[keep], star.flux[part][keep], star.flux_err[part][keep]
 
     count = np.bincount(cell, minlength=m)
     mask = (count > 0).astype(float)

@@ -18,24 +18,31 @@ class Periodogram(NamedTuple):
     Attributes:
         power: periodogram at frequencies 1 .. n of the grid, shape (..., n) with ``n = (M - 1) // 2``.
         window: autocorrelation of the mask at lags 0 .. M-1, normalised to 1 at lag 0, shape (..., M).
+        looks: how many independent periodograms `power` is the mean of, shape (...).
     """
 
     power: Array
     window: Array
+    looks: Array
 
 
 def periodogram(y: Array, mask: Array) -> Periodogram:
-    """Periodogram and window of gridded light curves.
+    """Periodogram and window of gridded light curves, averaged over their pieces.
+
+    The mean over pieces (Bartlett 1948, Nature 161, 686), each weighted by its measurements, has the same expectation
+    as one piece with the mean window would have.
 
     Args:
-        y: flux, mean removed, shape (..., M).
-        mask: 1 where there is a measurement, shape (..., M).
+        y: flux, mean removed, shape (..., pieces, M).
+        mask: 1 where there is a measurement, shape (..., pieces, M).
     """
     m = y.shape[-1]
-    count = jnp.maximum(mask.sum(-1, keepdims=True), 1.0)
-    power = jnp.abs(jnp.fft.rfft(y * mask)) ** 2 / count
-    window = jnp.fft.irfft(jnp.abs(jnp.fft.rfft(mask, 2 * m)) ** 2, 2 * m)[..., :m] / count
-    return Periodogram(power[..., 1 : (m - 1) // 2 + 1], window)
+    seen = mask.sum(-1)
+    count = jnp.maximum(seen.sum(-1, keepdims=True), 1.0)
+    power = jnp.sum(jnp.abs(jnp.fft.rfft(y * mask)) ** 2, axis=-2) / count
+    window = jnp.fft.irfft(jnp.sum(jnp.abs(jnp.fft.rfft(mask, 2 * m)) ** 2, axis=-2), 2 * m)[..., :m] / count
+    looks = count[..., 0] ** 2 / jnp.maximum(jnp.sum(seen**2, axis=-1), 1.0)
+    return Periodogram(power[..., 1 : (m - 1) // 2 + 1], window, looks)
 
 
 def expected_power(k: Array, window: Array) -> Array:
@@ -55,6 +62,6 @@ def expected_power(k: Array, window: Array) -> Array:
     return jnp.fft.rfft(folded).real[..., 1 : (m - 1) // 2 + 1]
 
 
-def negative_log_likelihood(expected: Array, power: Array) -> Array:
-    """``sum ln E + I / E`` over frequencies, the last axis."""
-    return jnp.sum(jnp.log(expected) + power / expected, axis=-1)
+def negative_log_likelihood(expected: Array, star: Periodogram) -> Array:
+    """``sum ln E + I / E`` over frequencies, the last axis, and over independent periodograms."""
+    return star.looks * jnp.sum(jnp.log(expected) + star.power / expected, axis=-1)

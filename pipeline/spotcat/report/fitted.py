@@ -95,7 +95,7 @@ def load_fitted(catalog_path: Path, name: str) -> FittedStar:
     Raises:
         InputError: the catalog, the star, the light curves or the recipe are missing, or the star was not fitted.
     """
-    from spotcat.gp.grid import fitted_grid, grid_star
+    from spotcat.gp.grid import fitted_grid, fullest, grid_star
     from spotcat.gp.predict import predict_star
 
     found = star(open_catalog(catalog_path), name)
@@ -110,7 +110,7 @@ def load_fitted(catalog_path: Path, name: str) -> FittedStar:
     begin, end, cadence = (float(store.stars[key][place]) for key in ("time_min", "time_max", "cadence"))
     shape = fitted_grid(end - begin, cadence, float(row["dt"]), recipe.fit)
     layout = shape.layout(recipe.fit.n_harm)
-    grid = grid_star(light_curve, shape.n_time, shape.dt)
+    grid = grid_star(light_curve, shape)
     first, last = densest(grid.mask, row["prot"] / shape.dt)
     per_step = int(np.clip(np.ceil(SMOOTH * shape.dt / row["prot"]), 1, SMOOTH))
     fine = predict_star(theta, grid, layout, np.arange(first * per_step, last * per_step + 1), per_step)
@@ -118,7 +118,7 @@ def load_fitted(catalog_path: Path, name: str) -> FittedStar:
         row=row,
         period=row["gp_period"],
         gain=row["gp_periodogram"],
-        time=light_curve.time[0] + np.arange(shape.n_time) * shape.dt,
+        time=light_curve.time[fullest(light_curve.time, shape.length)][0] + np.arange(shape.n_time) * shape.dt,
         grid=grid,
         prediction=predict_star(theta, grid, layout),
         detail=Piece(first, last, per_step, fine.mean, fine.sd),

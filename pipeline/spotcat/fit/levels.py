@@ -1,0 +1,115 @@
+"""The search at its one or two resolutions, and the period modes to start the fit from.
+
+A light curve too long for a grid that shows its shortest periods is searched twice: as a whole on a coarse grid, and cut
+into pieces of a fine one, whose periodograms are averaged.  Each resolution compares periods by the data it sees; the
+periods that both can show link them:
+
+    ln L(P) - ln L(Q) = [ln L(P) - ln L(R)] on the fine grid + [ln L(R) - ln L(Q)] on the coarse one,
+
+with R the best linking period on the fine grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from spotcat.config import FitConfig
+from spotcat.fit.buckets import BucketSpec, Level, Measurements, grid_stars
+from spotcat.fit.search import Bank, Found, make_bank, search
+from spotcat.gp.grid import Grid
+
+DISTINCT = 0.12
+"""Periods closer than this in ln P belong to one mode."""
+
+
+class Starts(NamedTuple):
+    """The period modes of some stars; NumPy, leading axis the star.
+
+    Attributes:
+        gain: penalised log-likelihood at each period above that of red and white noise, the GP periodogram, shape
+        (n, P).
+        place: of the modes in the period grid, the best first, shape (n, n_modes).
+        templates: ln P, kappa, ln lspot, ln tau_spot of the modes, shape (n, n_modes, 4).
+        powers: component powers of those templates, shape (n, n_modes, n_harm + 5).
+    """
+
+    gain: np.ndarray
+    place: np.ndarray
+    templates: np.ndarray
+    powers: np.ndarray
+
+
+def search_stars(stars: Sequence[Measurements], count: int, spec: BucketSpec, config: FitConfig) -> Starts:
+    """Search the first `count` of some stars of a bucket at all its resolutions.
+
+    Args:
+        stars: light curves.
+        count: those that are wanted.
+        spec: the bucket.
+        config: settings of the search.
+    """
+    periods = spec.periods(config)
+    parts = []
+    for level in spec.levels(config):
+        bank = make_bank(level, tuple(periods[level.first : level.last].tolist()), config)
+        found = jax.tree.map(lambda a: np.asarray(a)[:count], _at_level(stars, count, level, bank))
+        parts.append((level, bank.templates[found.template], found))
+    gain, templates, powers = _linked(parts)
+    place = pick_periods(gain, np.log(periods), config.n_modes)
+    star = np.arange(count)[:, None]
+    return Starts(gain, place, templates[star, place], powers[star, place])
+
+
+def _at_level(stars: Sequence[Measurements], count: int, level: Level, bank: Bank) -> Found:
+    layout = level.layout
+    batch = grid_stars(stars, Grid(layout.n_time * level.pieces, layout.dt))
+    y, mask = (
+        a.astype(np.float32).reshape(len(stars), level.pieces, layout.n_time) for a in (batch.y, batch.mask)
+    )
+    return search(y, mask, bank, count)
+
+
+def _linked(parts: Sequence[tuple[Level, np.ndarray, Found]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gains, templates and powers on all periods of the bucket, of the coarse resolution wherever it reaches."""
+    (level, templates, found), *finer = parts
+    gain, powers = np.asarray(found.gain), np.asarray(found.powers)
+    for fine, more, seen in finer:
+        both = slice(level.first, fine.last)
+        link = both.start + np.argmax(seen.gain[:, both], axis=1)
+        star = np.arange(len(gain))
+        step = gain[star, link - level.first] - seen.gain[star, link]
+        below = slice(0, level.first)
+        gain = np.concatenate([seen.gain[:, below] + step[:, None], gain], axis=1)
+        templates = np.concatenate([more[:, below], templates], axis=1)
+        powers = np.concatenate([seen.powers[:, below], powers], axis=1)
+    return gain, templates, powers
+
+
+def pick_periods(gain: np.ndarray, ln_period: np.ndarray, n_modes: int) -> np.ndarray:
+    """Places of the starting modes: the best period, its half and its double, then the best of the rest.
+
+    Args:
+        gain: GP periodograms, shape (n, P).
+        ln_period: the period grid, shape (P,).
+        n_modes: modes to pick, at least three.
+
+    Returns:
+        Shape (n, n_modes).
+    """
+
+    def best_where(allowed: np.ndarray) -> np.ndarray:
+        return np.argmax(np.where(allowed, gain, -np.inf), axis=1)
+
+    first = np.argmax(gain, axis=1)
+    picks = [first]
+    for shift in (-np.log(2), np.log(2)):
+        target = np.clip(ln_period[first] + shift, ln_period[0], ln_period[-1])
+        picks.append(best_where(np.abs(ln_period - target[:, None]) < DISTINCT))
+    while len(picks) < n_modes:
+        chosen = ln_period[np.stack(picks, axis=1)]
+        picks.append(best_where(np.all(np.abs(ln_period[:, None] - chosen[:, None, :]) > DISTINCT, axis=2)))
+    return np.stack(picks, axis=1)
