@@ -31,9 +31,7 @@ SHORTEST_GRID = 256
 BINS_PER_CYCLE = 5
 """Bins in a period on the grid of the refined fit; half the period is then still above the Nyquist limit."""
 PIECE = 1024
-"""Points of the pieces that a light curve is cut into for its short periods."""
-CYCLES_PER_PIECE = 3
-"""Cycles of the longest period that is looked for in them."""
+"""Points of the pieces that a light curve is cut into for its short periods: three cycles of the longest, at least."""
 
 _SEGMENTS = (1, 4, 16, 64, 256)
 
@@ -91,15 +89,14 @@ class BucketSpec:
         return self.whole.layout(config.n_harm)
 
     def levels(self, config: FitConfig) -> tuple[Level, ...]:
-        """The whole light curve, and where its grid is too coarse for the shortest periods a finer one in pieces."""
+        """The resolutions of the search: if the whole light curve's grid is too coarse, first a finer one in pieces."""
         if not self.finest:
             return (Level(self.layout(config), 1, 0, config.n_period),)
-        periods, piece = self.periods(config), Grid(PIECE, self.finest)
-        first = int(np.searchsorted(periods, BINS_PER_PERIOD * self.dt))
-        last = int(np.searchsorted(periods, PIECE * self.finest / CYCLES_PER_PIECE))
-        pieces = -(-self.finest_grid.n_time // PIECE)
-        fine = Level(piece.layout(config.n_harm), pieces, 0, last)
-        return (Level(self.layout(config), 1, first, config.n_period), fine) if first < config.n_period else (fine,)
+        # The fine grid goes on to where the coarse one shows half of a period too.
+        split = int(np.searchsorted(self.periods(config), 2 * BINS_PER_PERIOD * self.dt))
+        fine = Level(Grid(PIECE, self.finest).layout(config.n_harm), -(-self.finest_grid.n_time // PIECE), 0, split)
+        whole = Level(self.layout(config), 1, split, config.n_period)
+        return (fine, whole) if split < config.n_period else (fine,)
 
     def fitted(self, period: float, config: FitConfig) -> Grid:
         """The coarsest grid, by powers of two, that still shows half of a period; short grids are left as they are.

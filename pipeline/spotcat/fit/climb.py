@@ -164,4 +164,5 @@ def starting_points(templates: np.ndarray, powers: np.ndarray, layout: Layout) -
     theta[..., 5] = np.log(rotating)
     theta[..., 6] = np.clip(np.log(p[..., 0] / rotating), -3.0, 3.0)
     theta[..., layout.reds.start :] = np.log(p[..., n:])
-    return theta
+    # A start below the floor of the white noise would be better than all that is allowed, and no step be taken.
+    return np.maximum(theta, np.where(np.arange(layout.n_theta) == layout.n_theta - 1, LN_WHITE_MIN, -np.inf))

@@ -65,7 +65,7 @@ def exact_derivatives(
     )
 
 
-@partial(jax.jit, static_argnames=("layout", "n_segments", "block"))
+@partial(jax.jit, static_argnames=("n_segments", "block"))
 def confirm(
     modes: Climb,
     owner: Array,

@@ -12,7 +12,6 @@ from spotcat.fit.buckets import BINS_PER_CYCLE, BINS_PER_PERIOD, BucketSpec, Mea
 from spotcat.fit.columns import FitTable, fit_table
 from spotcat.fit.levels import Starts, search_stars
 from spotcat.fit.modes import Fit, fit_modes
-from spotcat.gp.grid import Grid
 
 SEARCH_MARGIN = 10.0
 """A further mode this much worse in log-likelihood than the best is not worth a finer grid."""

@@ -1,12 +1,8 @@
 """The search at its one or two resolutions, and the period modes to start the fit from.
 
-A light curve too long for a grid that shows its shortest periods is searched twice: as a whole on a coarse grid, and cut
-into pieces of a fine one, whose periodograms are averaged.  Each resolution compares periods by the data it sees; the
-periods that both can show link them:
-
-    ln L(P) - ln L(Q) = [ln L(P) - ln L(R)] on the fine grid + [ln L(R) - ln L(Q)] on the coarse one,
-
-with R the best linking period on the fine grid.
+A light curve too long for a grid that shows its shortest periods is searched twice: cut into pieces of a fine grid,
+whose periodograms are averaged, and as a whole on a coarse one.  Each resolution gives its periods a gain over the
+best model without rotation on the same data, so that the gains compare.
 """
 
 from __future__ import annotations
@@ -30,7 +26,7 @@ class Starts(NamedTuple):
     """The period modes of some stars; NumPy, leading axis the star.
 
     Attributes:
-        gain: penalised log-likelihood at each period above that of red and white noise, the GP periodogram, shape
+        gain: penalised log-likelihood at each period above that of no rotation, the GP periodogram, shape
         (n, P).
         place: of the modes in the period grid, the best first, shape (n, n_modes).
         templates: ln P, kappa, ln lspot, ln tau_spot of the modes, shape (n, n_modes, 4).
@@ -57,8 +53,8 @@ def search_stars(stars: Sequence[Measurements], count: int, spec: BucketSpec, co
     for level in spec.levels(config):
         bank = make_bank(level, tuple(periods[level.first : level.last].tolist()), config)
         found = jax.tree.map(lambda a: np.asarray(a)[:count], _at_level(stars, count, level, bank))
-        parts.append((level, bank.templates[found.template], found))
-    gain, templates, powers = _linked(parts)
+        parts.append((found.gain, bank.templates[found.template], found.powers))
+    gain, templates, powers = (np.concatenate(column, axis=1) for column in zip(*parts, strict=True))
     place = pick_periods(gain, np.log(periods), config.n_modes)
     star = np.arange(count)[:, None]
     return Starts(gain, place, templates[star, place], powers[star, place])
@@ -67,26 +63,8 @@ def search_stars(stars: Sequence[Measurements], count: int, spec: BucketSpec, co
 def _at_level(stars: Sequence[Measurements], count: int, level: Level, bank: Bank) -> Found:
     layout = level.layout
     batch = grid_stars(stars, Grid(layout.n_time * level.pieces, layout.dt))
-    y, mask = (
-        a.astype(np.float32).reshape(len(stars), level.pieces, layout.n_time) for a in (batch.y, batch.mask)
-    )
+    y, mask = (a.astype(np.float32).reshape(len(stars), level.pieces, layout.n_time) for a in (batch.y, batch.mask))
     return search(y, mask, bank, count)
-
-
-def _linked(parts: Sequence[tuple[Level, np.ndarray, Found]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Gains, templates and powers on all periods of the bucket, of the coarse resolution wherever it reaches."""
-    (level, templates, found), *finer = parts
-    gain, powers = np.asarray(found.gain), np.asarray(found.powers)
-    for fine, more, seen in finer:
-        both = slice(level.first, fine.last)
-        link = both.start + np.argmax(seen.gain[:, both], axis=1)
-        star = np.arange(len(gain))
-        step = gain[star, link - level.first] - seen.gain[star, link]
-        below = slice(0, level.first)
-        gain = np.concatenate([seen.gain[:, below] + step[:, None], gain], axis=1)
-        templates = np.concatenate([more[:, below], templates], axis=1)
-        powers = np.concatenate([seen.powers[:, below], powers], axis=1)
-    return gain, templates, powers
 
 
 def pick_periods(gain: np.ndarray, ln_period: np.ndarray, n_modes: int) -> np.ndarray:

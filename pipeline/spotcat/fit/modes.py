@@ -17,6 +17,7 @@ from spotcat.config import FitConfig
 from spotcat.fit.buckets import GridBatch
 from spotcat.fit.climb import Climb, begin_at, starting_points
 from spotcat.fit.confirm import GridStar, block_for, confirm
+from spotcat.fit.envelopes import best_envelopes, envelope_values
 from spotcat.fit.levels import Starts
 from spotcat.fit.posterior import Quantities, laplace_draws, quantities
 from spotcat.fit.refine import lanes_for, refine
@@ -34,6 +35,8 @@ CONFIRM_MARGIN = 8.0
 """A mode this much worse under the Whittle likelihood is not worth an exact one; the best exact mode was never more
 than 2.5 behind on 96 simulated stars."""
 STEPS_LIKE_THE_NEXT = 10
+PRECISE, ENVELOPE_MARGIN, OTHER_ENVELOPES = 100.0, 100.0, 2
+"""Modes so much above no rotation, and not so much behind the best, are climbed again from so many other envelopes."""
 CONFIRM_TOLERANCE, POLISH_TOLERANCE = 0.1, 0.01
 """A climb under the exact posterior ends when a step promises less log-posterior."""
 
@@ -59,6 +62,7 @@ class _Group(NamedTuple):
     k: int
     stars: GridStar
     seen: Periodogram
+    null: np.ndarray
     layout: Layout
     n_segments: int
     config: FitConfig
@@ -80,7 +84,8 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
     n, k = starts.place.shape
     layout = grid.layout(config.n_harm)
     stars = GridStar(*(jnp.asarray(getattr(batch, name)) for name in GridStar._fields))
-    group = _Group(n, k, stars, periodogram(stars.y[:, None], stars.mask[:, None]), layout, n_segments, config)
+    seen = periodogram(stars.y[:, None], stars.mask[:, None])
+    group = _Group(n, k, stars, seen, np.asarray(null_value(seen, layout)), layout, n_segments, config)
 
     start = starting_points(starts.templates, starts.powers.astype(float), layout).reshape(n * k, -1)
     start = np.concatenate([start, np.repeat(start[-1:], (len(batch.y) - n) * k, axis=0)])
@@ -96,7 +101,7 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
         theta=theta,
         value=polished.value[first],
         left=polished.left[first],
-        gain=np.asarray(null_value(group.seen, layout))[:n] - refined.value[: n * k].reshape(n, k).min(axis=1),
+        gain=group.null[:n] - refined.value[: n * k].reshape(n, k).min(axis=1),
         lnodds=np.where(distinct[:, 1], value[first] - value[second], np.nan),
         dt=np.full(n, grid.dt),
         best=quantities(theta, scale, layout),
@@ -107,8 +112,31 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
 
 def _refined(modes: Climb, group: _Group) -> Climb:
     """Every mode for a few steps, then those that are worth confirming to the end."""
-    modes = _whittle_climbed(modes, np.arange(group.n * group.k), min(SCREEN_STEPS, group.config.refine_steps), group)
-    return _whittle_climbed(modes, _likeliest(modes, CONFIRM_MARGIN, group), group.config.refine_steps, group)
+    n_steps = group.config.refine_steps
+    modes = _whittle_climbed(modes, np.arange(group.n * group.k), min(SCREEN_STEPS, n_steps), group)
+    modes = _whittle_climbed(modes, _likeliest(modes, CONFIRM_MARGIN, group), n_steps, group)
+    return _with_other_envelopes(modes, group)
+
+
+def _with_other_envelopes(modes: Climb, group: _Group) -> Climb:
+    """Climb again from other envelopes where the light curve is precise, and keep what is better."""
+    chosen = _likeliest(modes, ENVELOPE_MARGIN, group)
+    chosen = chosen[group.null[chosen // group.k] - modes.value[chosen] > PRECISE]
+    if not chosen.size:
+        return modes
+    lanes = np.resize(chosen, len(modes.value))
+    owner, width = lanes // group.k, group.stars.width
+    found = envelope_values(modes.theta[lanes], owner, group.seen, width, chosen.size, group.layout)
+    envelopes, values = (np.asarray(a)[: chosen.size] for a in found)
+    for envelope in best_envelopes(envelopes, values, OTHER_ENVELOPES):
+        theta = modes.theta.copy()
+        theta[chosen, 3:5] = envelope
+        again = _whittle_climbed(begin_at(theta), chosen, group.config.refine_steps, group)
+        better = chosen[again.value[chosen] < modes.value[chosen]]
+        modes = jax.tree.map(np.array, modes)
+        for old, new in zip(modes, again, strict=True):
+            old[better] = new[better]
+    return modes
 
 
 def _whittle_climbed(modes: Climb, chosen: np.ndarray, n_steps: int, group: _Group) -> Climb:

@@ -53,7 +53,7 @@ def whittle_derivatives(theta: Array, star: Periodogram, width: Array, layout: L
     return value, slope, star.looks * (j @ j.T) + jax.hessian(negative_log_prior)(theta, layout)
 
 
-@partial(jax.jit, static_argnames=("layout", "lanes"))
+@partial(jax.jit, static_argnames="lanes")
 def refine(
     modes: Climb,
     owner: Array,

@@ -2,11 +2,7 @@
 
 A template is a period, a shear and a spot lifetime; its covariance is split into components (one for each rotation
 harmonic, one for spots that only come and go, red noise, white noise) whose non-negative powers are profiled under the
-debiased Whittle likelihood by multiplicative updates
-
-    p <- p sqrt( A (I / E^2) / A (1 / E) ),     E = p A,
-
-which never raise the Itakura-Saito objective (Fevotte & Idier 2011, Neural Computation 23, 2421).  Runs in float32.
+debiased Whittle likelihood.  Runs in float32.
 """
 
 from __future__ import annotations
@@ -24,7 +20,7 @@ from spotcat.fit.buckets import Level
 from spotcat.fit.lanes import map_lanes
 from spotcat.gp.composite import red_rows, spot_rows
 from spotcat.gp.layout import KAPPA_MAX, N_RED, Layout
-from spotcat.gp.whittle import Periodogram, expected_power, negative_log_likelihood, periodogram
+from spotcat.gp.whittle import Periodogram, expected_power, negative_log_likelihood, periodogram, profiled_powers
 from spotcat.star.envelope import trapezoid_autocorrelation
 
 SCREEN_UPDATES, UPDATES, NULL_UPDATES = 6, 12, 120
@@ -45,6 +41,7 @@ class Bank(NamedTuple):
         rows: unit-variance covariance of each harmonic, float32, shape (T, n_harm + 1, M).
         screen: expected periodogram of every component without gaps, float32, shape (T, n_harm + 5, n).
         noise: unit-variance covariances of the red-noise terms, float32, shape (3, M).
+        ageing: those of spots that come and go without rotating, float32, shape (6, M).
         periods: period grid [d], shape (P,).
     """
 
@@ -52,6 +49,7 @@ class Bank(NamedTuple):
     rows: np.ndarray
     screen: np.ndarray
     noise: np.ndarray
+    ageing: np.ndarray
     periods: np.ndarray
 
 
@@ -59,7 +57,7 @@ class Found(NamedTuple):
     """The best template of each period, for each star.
 
     Attributes:
-        gain: its penalised log-likelihood above that of red and white noise, the GP periodogram, shape (B, P).
+        gain: its penalised log-likelihood above that of no rotation, the GP periodogram, shape (B, P).
         template: its place in the bank, shape (B, P).
         powers: its component powers, shape (B, P, n_harm + 5).
     """
@@ -85,8 +83,8 @@ def make_bank(level: Level, periods: tuple[float, ...], config: FitConfig) -> Ba
     templates = np.stack([np.log(period), kappa, np.log(PLATEAU * life), np.log((1 - PLATEAU) * life)], axis=1)
     with jax.enable_x64(True):
         rows = np.asarray(_template_rows(templates, layout))
-    noise = red_rows(layout).astype(np.float32)
-    return Bank(templates, rows, np.asarray(_without_gaps(rows, noise)), noise, np.array(periods))
+        noise, ageing = (np.asarray(a, np.float32) for a in _rows_without_rotation(layout))
+    return Bank(templates, rows, np.asarray(_without_gaps(rows, noise)), noise, ageing, np.array(periods))
 
 
 @jax.jit
@@ -99,7 +97,7 @@ def _without_gaps(rows: Array, noise: Array) -> Array:
     return jnp.concatenate([spots, jnp.broadcast_to(others, (len(rows), *others.shape))], axis=1)
 
 
-@partial(jax.jit, static_argnums=1)
+@jax.jit
 def _template_rows(templates: Array, layout: Layout) -> Array:
     """Rows of every template for an edge-on star, each harmonic normalised to 1 at lag zero."""
 
@@ -139,13 +137,14 @@ def search(y: Array, mask: Array, bank: Bank, count: Array | int) -> Found:
 
     def one(item: tuple[Periodogram, Array, Array]) -> Found:
         star, templates, start = item
-        noise = _noise_powers(jnp.asarray(bank.noise), star.window)
+        noise, ageing = jnp.asarray(bank.noise), jnp.asarray(bank.ageing)
+        null, noise = _without_rotation(ageing, noise, star), _noise_powers(noise, star.window)
         value, powers = jax.lax.map(
             lambda x: _profile(jnp.asarray(bank.rows)[x[0]], noise, star, x[1]),
             (templates, start),
             batch_size=_TEMPLATES_AT_ONCE,
         )
-        gain = _without_rotation(noise, star) - jnp.where(jnp.isfinite(value), value, jnp.inf)
+        gain = null - jnp.where(jnp.isfinite(value), value, jnp.inf)
         return Found(gain, templates, powers)
 
     return map_lanes(one, (stars, likely, starts), count, 1)
@@ -186,24 +185,12 @@ def _noise_powers(noise: Array, window: Array) -> Array:
     return jnp.concatenate([red, jnp.ones((1, red.shape[1]), red.dtype)])
 
 
-def _update(components: Array, start: Array, power: Array, n_updates: int) -> tuple[Array, Array]:
-    """Profile non-negative component powers; returns them and the expected periodogram."""
-
-    def step(p: Array, _: None) -> tuple[Array, None]:
-        inverse = 1 / (p @ components)
-        ratio = (components @ (power * inverse * inverse)) / (components @ inverse)
-        return p * jnp.sqrt(jnp.maximum(ratio, 1e-12)), None
-
-    p, _ = jax.lax.scan(step, start, None, length=n_updates)
-    return p, p @ components
-
-
 def _profile(rows: Array, noise: Array, star: Periodogram, start: Array) -> tuple[Array, Array]:
     """Penalised negative log-likelihood and powers of one template."""
     spots = jnp.maximum(expected_power(rows, star.window), _FLOOR)
     components = jnp.concatenate([spots, noise])
-    p, expected = _update(components, start, star.power, UPDATES)
-    return negative_log_likelihood(expected, star) + _harmonic_penalty(p, star.power.mean()), p
+    p = profiled_powers(components, start, star.power, UPDATES)
+    return negative_log_likelihood(p @ components, star) + _harmonic_penalty(p, star.power.mean()), p
 
 
 def _start(power: Array, n_components: int) -> Array:
@@ -220,12 +207,13 @@ def _harmonic_penalty(p: Array, total: Array) -> Array:
     return jnp.sum(jnp.maximum(excess, 0.0) ** 2, axis=-1)
 
 
-def _without_rotation(others: Array, star: Periodogram) -> Array:
-    """Negative log-likelihood of noise components alone; the last of them is white."""
+def _without_rotation(ageing: Array, noise: Array, star: Periodogram) -> Array:
+    """Negative log-likelihood of the best model without rotation: ageing spots, red noise and white noise."""
+    spots = jnp.maximum(expected_power(ageing, star.window), _FLOOR)
+    others = jnp.concatenate([spots, _noise_powers(noise, star.window)])
     n = others.shape[0] - 1
     start = jnp.concatenate([jnp.full(n, 1 / n) * star.power.mean(), _white_start(star.power)])
-    _, expected = _update(others, start, star.power, NULL_UPDATES)
-    return negative_log_likelihood(expected, star)
+    return negative_log_likelihood(profiled_powers(others, start, star.power, NULL_UPDATES) @ others, star)
 
 
 def null_value(stars: Periodogram, layout: Layout) -> Array:
@@ -238,18 +226,22 @@ def null_value(stars: Periodogram, layout: Layout) -> Array:
     Returns:
         Shape (B,).
     """
-    lives = np.geomspace(4 * layout.dt, layout.n_time * layout.dt / 2, 6)[:, None]
-    ageing = trapezoid_autocorrelation(layout.lag, PLATEAU * lives, (1 - PLATEAU) * lives)
-    return _null_values(stars, ageing / ageing[:, :1], red_rows(layout))
+    return _null_values(stars, layout)
 
 
 @jax.jit
-def _null_values(stars: Periodogram, ageing: Array, red: Array) -> Array:
-    def one(star: Periodogram) -> Array:
-        spots = jnp.maximum(expected_power(ageing, star.window), _FLOOR)
-        return _without_rotation(jnp.concatenate([spots, _noise_powers(red, star.window)]), star)
+def _null_values(stars: Periodogram, layout: Layout) -> Array:
+    noise, ageing = _rows_without_rotation(layout)
+    return jax.lax.map(partial(_without_rotation, ageing, noise), stars)
 
-    return jax.lax.map(one, stars)
+
+@jax.jit
+def _rows_without_rotation(layout: Layout) -> tuple[Array, Array]:
+    """Unit-variance covariances of red noise, and of spots that do not rotate for six lifetimes; (3, M) and (6, M)."""
+    shortest, longest = jnp.log(4 * layout.dt), jnp.log(layout.n_time * layout.dt / 2)
+    lives = jnp.exp(jnp.linspace(shortest, longest, 6))[:, None]
+    ageing = trapezoid_autocorrelation(layout.lag, PLATEAU * lives, (1 - PLATEAU) * lives)
+    return red_rows(layout), ageing / ageing[:, :1]
 
 
 def _white_start(power: Array) -> Array:

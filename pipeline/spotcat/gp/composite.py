@@ -26,6 +26,8 @@ from spotcat.gp.kernel import Rotation, harmonic_covariances, harmonic_slopes, r
 from spotcat.gp.layout import KAPPA_MAX, N_SHAPE, Layout
 from spotcat.star.envelope import trapezoid_autocorrelation
 
+jax.tree_util.register_dataclass(Layout, data_fields=["dt"], meta_fields=["n_time", "n_harm", "n_latitude"])
+
 
 class Shape(NamedTuple):
     """The physical shape parameters of the spot covariance."""
@@ -81,11 +83,11 @@ def spot_rows(shape: Array, width: ArrayLike, layout: Layout) -> Array:
     return envelope_row(shape, layout) * harmonic_covariances(rotation, layout.n_time, layout.dt)
 
 
-def red_rows(layout: Layout) -> np.ndarray:
+def red_rows(layout: Layout) -> Array:
     """Unit-variance red-noise covariances on the grid, shape (3, M), zero from ``layout.red_steps`` on."""
     x = np.minimum(np.arange(layout.n_time) / layout.red_steps, 1.0)
-    taper = 1 - 1.5 * x + 0.5 * x**3
-    return np.stack([np.exp(-layout.lag / t) * taper for t in layout.red_times])
+    times = jnp.stack([jnp.maximum(0.15, layout.dt), jnp.maximum(1.0, 4 * layout.dt), layout.n_time * layout.dt / 15])
+    return jnp.exp(-layout.lag / times[:, None]) * (1 - 1.5 * x + 0.5 * x**3)
 
 
 def spot_levels(theta: Array, layout: Layout) -> Array:

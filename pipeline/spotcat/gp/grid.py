@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 BINS_PER_PERIOD = 4
 """Bins in the shortest period searched."""
-MOST_FINER = 64
+MOST_FINER = 40
 """The finest step is at most this much finer than that of the whole light curve: there the periods that a piece of
-the one and the whole of the other can show still overlap."""
+the one and the whole of the other can show still meet."""
 
 _MANTISSAS = (1.0, 1.25, 1.5)
 

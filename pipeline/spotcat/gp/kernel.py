@@ -84,7 +84,7 @@ def rotation_of(peq: ArrayLike, kappa: ArrayLike, inc: ArrayLike, n_harm: int, n
     return Rotation(rotation_rate(nodes.phi, peq, kappa), nodes.weight * c_squared * twice)
 
 
-def harmonic_covariances(rotation: Rotation, n_time: int, dt: float) -> Array:
+def harmonic_covariances(rotation: Rotation, n_time: int, dt: float | Array) -> Array:
     """Latitude averages ``sum_j power_nj cos(n rate_j tau)`` on a regular grid of lags.
 
     With the lag written as ``(a B + b) dt`` the exponentials of ``a`` and of ``b`` separate, so the sum over latitudes
@@ -104,7 +104,7 @@ def harmonic_covariances(rotation: Rotation, n_time: int, dt: float) -> Array:
     return jnp.concatenate([constant, _phase_sums(rotation.rate, apart, n_time, dt)])
 
 
-def harmonic_slopes(rotation: Rotation, slope: Rotation, levels: Array, n_time: int, dt: float) -> Array:
+def harmonic_slopes(rotation: Rotation, slope: Rotation, levels: Array, n_time: int, dt: float | Array) -> Array:
     """Derivatives of ``levels @ harmonic_covariances(rotation, n_time, dt)`` in directions of `rotation`.
 
     Args:
@@ -125,12 +125,12 @@ def harmonic_slopes(rotation: Rotation, slope: Rotation, levels: Array, n_time: 
     return sums[:d] + jnp.arange(n_time) * dt * sums[d:] + levels[0] * slope.power[:, 0].sum(-1, keepdims=True)
 
 
-def _phase_sums(rate: Array, weight: Array, n_time: int, dt: float) -> Array:
+def _phase_sums(rate: Array, weight: Array, n_time: int, dt: float | Array) -> Array:
     """``Re sum_nj weight_knj exp(i n rate_j tau)`` for n >= 1; shapes (J,) and (k, n, J) to (k, M)."""
     k, n, _ = weight.shape
     step = n_time // _OUTER_LAGS
 
-    def phases(count: int, spacing: float) -> Array:
+    def phases(count: int, spacing: float | Array) -> Array:
         first = jnp.exp(1j * rate * (jnp.arange(count)[:, None] * spacing))
         powers = [first]
         for _ in range(n - 1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,8 +11,11 @@ N_SHAPE, N_RED = 5, 3
 LONG_GRID = 2048
 
 
-class Layout(NamedTuple):
-    """Sizes and scales of one bucket's model; hashable, so static under ``jit``.
+@dataclass(frozen=True)
+class Layout:
+    """Sizes and scale of one grid's model.
+
+    Sizes are static under ``jit``, the scale is not: grids of one length share their compiled programs.
 
     Attributes:
         n_time: grid points M.
@@ -53,12 +56,6 @@ class Layout(NamedTuple):
     def lag(self) -> np.ndarray:
         """Lags of the grid [d], shape (M,)."""
         return np.arange(self.n_time) * self.dt
-
-    @property
-    def red_times(self) -> tuple[float, float, float]:
-        """Correlation times of the Ornstein-Uhlenbeck terms [d]."""
-        span = self.n_time * self.dt
-        return max(0.15, self.dt), max(1.0, 4 * self.dt), span / 15
 
     @property
     def red_steps(self) -> int:

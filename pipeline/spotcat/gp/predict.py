@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -97,7 +98,7 @@ def predict_star(
     return StarPrediction(mean, sd, offset, np.asarray(k), float(np.exp(theta[-1])))
 
 
-@partial(jax.jit, static_argnums=(3, 4, 5))
+@partial(jax.jit, static_argnums=(4, 5))
 def _predict_star(
     theta: Array, star: Any, at: Array | None, layout: Layout, n_segments: int, per_step: int
 ) -> tuple[Prediction, Array]:
@@ -112,7 +113,7 @@ def _covariance_between(theta: Array, width: Array, layout: Layout, per_step: in
 
     Red noise is defined on the grid.  Between its lags it is interpolated linearly, which keeps a covariance one.
     """
-    finer = layout._replace(n_time=layout.n_time * per_step, dt=layout.dt / per_step)
+    finer = replace(layout, n_time=layout.n_time * per_step, dt=layout.dt / per_step)
     spots = spot_levels(theta, layout) @ spot_rows(theta[:N_SHAPE], width, finer)
     red = jnp.exp(theta[layout.reds]) @ red_rows(layout)
     return spots + jnp.interp(finer.lag, layout.lag, red)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -65,3 +66,28 @@ def expected_power(k: Array, window: Array) -> Array:
 def negative_log_likelihood(expected: Array, star: Periodogram) -> Array:
     """``sum ln E + I / E`` over frequencies, the last axis, and over independent periodograms."""
     return star.looks * jnp.sum(jnp.log(expected) + star.power / expected, axis=-1)
+
+
+def profiled_powers(components: Array, start: Array, power: Array, n_updates: int) -> Array:
+    """Non-negative powers p of components A that make ``E = p A`` likely, by multiplicative updates
+
+        p <- p sqrt( A (I / E^2) / A (1 / E) ),
+
+    which never raise ``sum ln E + I / E`` (Fevotte & Idier 2011, Neural Computation 23, 2421).
+
+    Args:
+        components: positive expected periodograms of unit power, shape (c, n).
+        start: powers to start from, shape (c,).
+        power: the periodogram, shape (n,).
+        n_updates: number of updates.
+
+    Returns:
+        Shape (c,).
+    """
+
+    def step(p: Array, _: None) -> tuple[Array, None]:
+        inverse = 1 / (p @ components)
+        ratio = (components @ (power * inverse * inverse)) / (components @ inverse)
+        return p * jnp.sqrt(jnp.maximum(ratio, 1e-12)), None
+
+    return jax.lax.scan(step, start, None, length=n_updates)[0]
