@@ -36,7 +36,7 @@ def test_the_grid_is_the_one_of_the_fit() -> None:
         coarser += grid.dt > spec.dt
         finer += grid.dt < spec.dt
     assert coarser > 50
-    assert finer > 20
+    assert finer > 10
 
 
 def test_the_prediction_explains_the_light_curve(run: Path) -> None:
