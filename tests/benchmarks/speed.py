@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -28,8 +29,8 @@ from spotcat import AnalyticKernel, SpotEvolutionModel, TrapezoidSymmetricEnvelo
 from spotcat.config import FitConfig
 from spotcat.fit import engine
 from spotcat.fit.buckets import BucketSpec, choose_bucket, grid_stars
-from spotcat.fit.confirm import confirm
-from spotcat.fit.refine import refine
+from spotcat.fit.classical import autocorrelation_periods, lomb_scargle_periods
+from spotcat.fit.compiled import compilations
 from spotcat.fit.search import make_bank, search
 from spotcat.gp.likelihood import score
 
@@ -154,35 +155,66 @@ def search_row() -> Row:
     rng = np.random.default_rng(1)
     stars = [simulate(rng, 500, 0.5, (2, 30)) for _ in range(16)]
     spec = BucketSpec(512, 0.5, 1)
-    batch, bank = grid_stars(stars, spec), make_bank(spec, config)
-    y, mask = (a.astype(np.float32) for a in (batch.y, batch.mask))
+    (level,) = spec.levels(config)
+    batch, bank = grid_stars(stars, spec.whole), make_bank(level, tuple(spec.periods(config).tolist()), config)
+    y, mask = (a[:, None].astype(np.float32) for a in (batch.y, batch.mask))
     with jax.enable_x64(True):
-        ours = median_ms(lambda: search(y, mask, bank, 16, 5), 5) / 16
+        ours = median_ms(lambda: search(y, mask, bank, 16), 5) / 16
     return Row("search, 1,600 templates x 9 components, M = 512 [ms a star]", f"{ours:.1f}", "", "", "<= 15 a core")
 
 
-def _fit_share(stars: list[Star], spec: BucketSpec) -> tuple[list[float], float, float, int]:
-    """Periods, time of the first batch, time of all after it, and compiled programs; in a worker of its own."""
+class Share(NamedTuple):
+    """What fitting some stars in a process of its own gave.
+
+    Attributes:
+        periods: fitted, Lomb-Scargle and autocorrelation periods [d].
+        first: time of the first batch, compilation included [s].
+        seconds: time of all batches after it [s].
+        programs: compiled programs.
+        peak: resident memory at most, after the first batch and at the end [GB].
+    """
+
+    periods: dict[str, list[float]]
+    first: float
+    seconds: float
+    programs: int
+    peak: tuple[float, float]
+
+
+def _peak_memory() -> float:
+    """Of this process [GB]."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def _fit_share(stars: list[Star], spec: BucketSpec) -> Share:
     config = FitConfig()
+    compilations()
     start = time.perf_counter()
     engine.fit_stars(stars[: config.batch], spec, config, config.batch)
-    first = time.perf_counter() - start
+    first, peak = time.perf_counter() - start, _peak_memory()
     start = time.perf_counter()
-    periods: list[float] = []
+    periods: dict[str, list[float]] = {"prot": [], "p_ls": [], "p_acf": []}
     for i in range(0, len(stars), config.batch):
         table = engine.fit_stars(stars[i : i + config.batch], spec, config, config.batch)
-        periods += table.columns["prot"].tolist()
+        for name, values in periods.items():
+            values += table.columns[name].tolist()
     taken = time.perf_counter() - start
-    return periods, first, taken, sum(f._cache_size() for f in (search, refine, confirm))
+    return Share(periods, first, taken, compilations().compiled, (peak, _peak_memory()))
 
 
-def fit_many(stars: list[Star], spec: BucketSpec) -> tuple[list[float], float, float, int]:
-    """The same over two workers: periods, seconds before the first, seconds for all, compiled programs of one."""
-    half = (len(stars) + 1) // 2
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        shares = list(pool.map(_fit_share, [stars[:half], stars[half:]], [spec, spec]))
-    periods = [p for share in shares for p in share[0]]
-    return periods, max(s[1] for s in shares), max(s[2] for s in shares), shares[0][3]
+def fit_many(stars: list[Star], spec: BucketSpec, workers: int = 2) -> Share:
+    """The same divided over worker processes: the slowest counts, memory and programs are of one."""
+    parts = [stars[i::workers] for i in range(workers)]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        shares = list(pool.map(_fit_share, parts, [spec] * workers))
+    merged: dict[str, list[float]] = {}
+    for name in shares[0].periods:
+        merged[name] = [float("nan")] * len(stars)
+        for i, share in enumerate(shares):
+            merged[name][i::workers] = share.periods[name]
+    return Share(
+        merged, max(s.first for s in shares), max(s.seconds for s in shares), shares[0].programs, shares[0].peak
+    )
 
 
 def spotgp_periods(stars: list[Star], starts: int = 3) -> list[float]:
@@ -249,21 +281,35 @@ def fit_rows(n_stars: int, n_peer: int) -> list[Row]:
     """Full fits of 300 points: time a star and recovered periods, spotcat and the peers."""
     rng = np.random.default_rng(2)
     stars = [simulate(rng, 300, 0.5, (2, 30)) for _ in range(n_stars)]
-    periods, first, seconds, programs = fit_many(stars, choose_bucket(149.5, 0.5, 1, FitConfig()))
-    ours = 1e3 * seconds / n_stars
-    described = f"{ours:.0f}, {recovered(periods, stars):.0%} (first batch {first:.0f} s, {programs} programs)"
+    spec = choose_bucket(149.5, 0.5, 1, FitConfig())
+    share = fit_many(stars, spec)
+    ours = 1e3 * share.seconds / n_stars
+    described = (
+        f"{ours:.0f}, {recovered(share.periods['prot'], stars):.0%} ({share.programs} programs, {share.first:.0f} s)"
+    )
+    work = f"full fit, N = 300, {n_stars} stars, 2 workers [ms a star]"
     table = []
     for name, method, target in (
         ("spotgp, 3 starts", spotgp_periods, "<= 50 ms, >= 150x, >= 78 %"),
         ("celerite2, 5 starts", celerite_periods, "faster"),
     ):
-        start = time.perf_counter()
+        start, memory = time.perf_counter(), _peak_memory()
         some = stars[: n_peer if method is spotgp_periods else 10 * n_peer]
         theirs = method(some)
         peer = 1e3 * (time.perf_counter() - start) / len(some)
-        described_peer = f"{name}: {peer:.0f}, {recovered(theirs, some):.0%} of {len(some)}"
-        work = f"full fit, N = 300, {n_stars} stars, 2 workers [ms a star]"
+        grown = 1e3 * (_peak_memory() - memory) / len(some)
+        described_peer = f"{name}: {peer:.0f}, {recovered(theirs, some):.0%} of {len(some)}, {grown:.0f} MB more a star"
         table.append(Row(work, described, described_peer, f"{peer / ours:.0f}", target))
+    batch, periods = grid_stars(stars, spec.whole), spec.periods(FitConfig())
+    for name, column, cheap in (
+        ("Lomb-Scargle", "p_ls", lomb_scargle_periods),
+        ("autocorrelation", "p_acf", autocorrelation_periods),
+    ):
+        start = time.perf_counter()
+        cheap(batch.y, batch.mask, spec.dt, periods[0], periods[-1])
+        peer = 1e3 * (time.perf_counter() - start) / n_stars
+        described_peer = f"{name}: {peer:.1f}, {recovered(share.periods[column], stars):.0%}"
+        table.append(Row(work, described, described_peer, f"{peer / ours:.2g}", "more periods"))
     return table
 
 
@@ -271,23 +317,37 @@ def long_row(n_stars: int) -> Row:
     """Four years at half a day, periods that need it."""
     rng = np.random.default_rng(3)
     stars = [simulate(rng, 2920, 0.5, (2.5, 5.0), gaps=0.1) for _ in range(n_stars)]
-    config = FitConfig()
-    spec = choose_bucket(1459.5, 0.5, 1, config)
-    periods, first, seconds, _ = fit_many(stars, spec)
-    ours = f"{seconds / n_stars:.2f}, {recovered(periods, stars):.0%} (first batch {first:.0f} s)"
+    spec = choose_bucket(1459.5, 0.5, 1, FitConfig())
+    share = fit_many(stars, spec)
+    found = f"{recovered(share.periods['prot'], stars):.0%} ({share.programs} programs, {share.first:.0f} s)"
     work = f"full fit, four years, grid of {spec.n_time}, {n_stars} stars, 2 workers [s a star]"
-    return Row(work, ours, "", "", "<= 0.8 s")
+    return Row(work, f"{share.seconds / n_stars:.2f}, {found}", "", "", "<= 0.8 s")
+
+
+def scaling_rows(n_stars: int) -> list[Row]:
+    """How time and memory of the full fit grow with points, stars and workers."""
+    rng = np.random.default_rng(4)
+    rows = []
+    for n, count, workers in ((150, 1, 2), (300, 1, 1), (300, 1, 2), (300, 4, 2), (600, 1, 2)):
+        stars = [simulate(rng, n, 0.5, (2, 30)) for _ in range(count * n_stars)]
+        share = fit_many(stars, choose_bucket((n - 1) * 0.5, 0.5, 1, FitConfig()), workers)
+        ours = f"{1e3 * share.seconds / len(stars):.0f} ms, {share.peak[1]:.2f} GB a worker"
+        work = f"scaling: {n} points, {len(stars)} stars, {workers} workers [a star]"
+        more = f"+{1e3 * (share.peak[1] - share.peak[0]):.0f} MB after the first batch"
+        rows.append(Row(work, f"{ours}, {more}", "", "", "memory flat in stars"))
+    return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stars", type=int, default=512)
     parser.add_argument("--peer-stars", type=int, default=8)
-    parser.add_argument("--long-stars", type=int, default=8)
+    parser.add_argument("--long-stars", type=int, default=32)
+    parser.add_argument("--scaling-stars", type=int, default=64)
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
     rows = [kernel_row(), likelihood_row(), search_row(), *fit_rows(chosen.stars, chosen.peer_stars)]
-    rows.append(long_row(chosen.long_stars))
+    rows += [long_row(chosen.long_stars), *scaling_rows(chosen.scaling_stars)]
     lines = ["| work | spotcat | peer | peer / spotcat | target |", "|---|---|---|---|---|"]
     lines += [f"| {' | '.join(row)} |" for row in rows]
     print("\n".join(lines))

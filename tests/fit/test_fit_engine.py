@@ -17,6 +17,7 @@ from spotcat.fit.climb import begin_at, climb_on
 from spotcat.fit.columns import FitTable
 from spotcat.fit.confirm import GridStar, confirm, exact_derivatives
 from spotcat.fit.engine import fit_stars
+from spotcat.fit.envelopes import envelope_values
 from spotcat.fit.lanes import map_lanes
 from spotcat.fit.refine import expected_and_jacobian, refine
 from spotcat.fit.search import search
@@ -98,14 +99,14 @@ def test_the_whittle_maximum_is_near_the_exact_one(stars: list[Star]) -> None:
 
 @pytest.mark.slow
 def test_programs_are_compiled_once_a_bucket(stars: list[Star], table: FitTable) -> None:
-    """200 stars in two buckets: one search, one refine, and at most a banded and a dense confirm each."""
+    """200 stars in two buckets: one search, one refine, one map of envelopes, a banded and a dense confirm each."""
     assert len(table.columns["prot"]) == len(stars)  # has compiled the first bucket
     rng = np.random.default_rng(11)
     short = [cut(simulate(rng), 60.0) for _ in range(32)]
     buckets = [(choose_bucket(59.5, 0.5, 1, CONFIG), short), (choose_bucket(149.5, 0.5, 1, CONFIG), stars)]
 
-    def counts() -> tuple[int, int, int]:
-        return search._cache_size(), refine._cache_size(), confirm._cache_size()
+    def counts() -> tuple[int, ...]:
+        return tuple(f._cache_size() for f in (search, refine, confirm, envelope_values))
 
     before = counts()
     for spec, members in buckets:
@@ -121,6 +122,7 @@ def test_programs_are_compiled_once_a_bucket(stars: list[Star], table: FitTable)
     grown = np.subtract(counts(), warm)
     assert grown[0] == grown[1] == 0, grown
     assert counts()[2] <= before[2] + 2, "a third confirm for a bucket"
+    assert counts()[3] <= before[3] + 1, "a second map of envelopes for a bucket"
 
 
 def test_expected_power_and_jacobian_equal_finite_differences() -> None:
