@@ -106,10 +106,12 @@ def inverse_diagonals(factor: Factor, mask: Array) -> tuple[Array, Array]:
         Sums over both diagonals of each lag within the band, and the main diagonal; both of shape (M,).
     """
     m, block = len(mask), factor.root.shape[1]
-    last = _gram(factor.root[-1])
     if len(factor.root) == 1:
-        sums, diagonal = _diagonal_sums(last), jnp.diagonal(last)
+        # With C^-1 = R^T R a sum along a diagonal is one over the autocorrelations of R's rows.
+        root = factor.root[0]
+        sums, diagonal = autocorrelation_sums(root), jnp.sum(root**2, axis=0)
     else:
+        last = _gram(factor.root[-1])
 
         def step(carry: tuple[Array, Array, Array], item: tuple[Array, Array]) -> tuple[tuple, Array]:
             inverse, near, far = carry
@@ -185,17 +187,11 @@ def _gram(root: Array) -> Array:
     return jnp.block([[_gram(root[:h, :h]) + corner.T @ corner, across.T], [across, _gram(second)]])
 
 
-def _diagonal_sums(near: Array, far: Array | None = None) -> Array:
-    """Sums over both diagonals of each lag of the diagonal blocks, and of the sub-diagonal ones.
-
-    Returns:
-        Shape (block,), or (2 block,) with `far`.
-    """
+def _diagonal_sums(near: Array, far: Array) -> Array:
+    """Sums over both diagonals of each lag of the diagonal blocks and of the sub-diagonal ones, shape (2 block,)."""
     m = near.shape[0]
     below = _skewed_sum(near[::-1])  # lag j - i from 1 - m to m - 1
     sums = below[m - 1 :] + jnp.where(jnp.arange(m) == 0, 0.0, below[m - 1 :: -1])
-    if far is None:
-        return sums
     # The block to the left of the diagonal one has lag block + i - j, from 1 to 2 block - 1.
     across = jnp.concatenate([jnp.zeros(1), _skewed_sum(far[:, ::-1])])
     return across + jnp.pad(sums, (0, m))
