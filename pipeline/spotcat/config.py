@@ -61,7 +61,7 @@ class FitConfig:
     min_points: int = 50
     """Fewer valid measurements than this are not searched."""
     max_points: int = 2048
-    """Light curves are binned to at most this many grid points."""
+    """Most points of a grid; a longer light curve is binned coarser, and its short periods are searched in pieces."""
     cadence_min: float = 0.0
     """Bin width [d] below which no star is binned; 0 is the native cadence."""
     p_min: float = 0.2

@@ -26,7 +26,7 @@ from spotcat.gp.grid import (
 )
 from spotcat.gp.layout import Layout
 
-SHORTEST_GRID = 256
+SHORTEST_GRID = 128
 """Grids are not made coarser than this many points."""
 BINS_PER_CYCLE = 5
 """Bins in a period on the grid of the refined fit; half the period is then still above the Nyquist limit."""

@@ -206,7 +206,8 @@ def _likeliest(modes: Climb, margin: float, group: _Group) -> np.ndarray:
     """Places of the modes that go on: distinct, few, and not more than `margin` behind; at least one of each star."""
     places, distinct = (a[:, : group.config.confirm_modes] for a in _ranking(modes.value, modes.theta, group))
     # Half-way up a value says little: a mode is dropped only if many steps like its next would leave it behind.
-    hoped = modes.value[places] - STEPS_LIKE_THE_NEXT * np.nan_to_num(np.abs(modes.left[places]), nan=np.inf)
+    with np.errstate(invalid="ignore"):  # a mode without a finite value
+        hoped = modes.value[places] - STEPS_LIKE_THE_NEXT * np.nan_to_num(np.abs(modes.left[places]), nan=np.inf)
     close = hoped < modes.value[places[:, :1]] + margin
     close[:, 0] = True
     return places[distinct & close]
