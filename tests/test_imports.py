@@ -27,7 +27,8 @@ ARROWS: dict[str, set[str]] = {
     "run": {"fit", "ingest", "catalog"},
     "check": {"star", "gp", "fit", "ingest", "catalog"},
     "report": {"star", "gp", "ingest", "catalog"},
-    "cli": {"run", "check", "report", "catalog", "ingest"},
+    "validation": {"run", "check", "catalog"},
+    "cli": {"run", "check", "report", "catalog", "ingest", "validation"},
     "__main__": {"cli"},
 }
 OWNERS: dict[str, set[str]] = {

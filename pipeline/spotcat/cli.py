@@ -92,7 +92,14 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("name", metavar="NAME", help="such as 'KIC 10002792'")
     show.add_argument("--out", metavar="FILE", type=Path, required=True, help="PNG file to write")
     _add_stages(add("simulate", _simulate, "make a survey with known truth"), site=False)
+    _add_check(add("check", _check, "fit simulated surveys and compare with what is true of them"))
     return parser
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", metavar="WHAT", choices=("recovery", "calibrate"), help="recovery or calibrate")
+    _add_stages(parser, site=True)
+    parser.add_argument("--out", metavar="FILE", type=Path, help="calibrate: file to write the table to")
 
 
 def _add_stages(parser: argparse.ArgumentParser, *, site: bool) -> None:
@@ -192,6 +199,21 @@ def _show(options: argparse.Namespace) -> None:
     from spotcat.report.star_page import show
 
     show(options.catalog, options.name, options.out)
+
+
+def _check(options: argparse.Namespace) -> None:
+    from spotcat.config import load_recipe, load_site
+    from spotcat.validation import check_calibrate, check_recovery, table
+
+    recipe, site = load_recipe(options.recipe), load_site(options.site)
+    if not recipe.check.sets:
+        raise InputError(f"{options.recipe}: check.sets names no set")
+    if options.what == "recovery":
+        print(table(check_recovery(recipe, site)))
+        return
+    if options.out is None:
+        raise InputError("check calibrate needs --out FILE")
+    check_calibrate(recipe, site, options.out)
 
 
 def _simulate(options: argparse.Namespace) -> None:

@@ -98,6 +98,10 @@ class SimulateConfig:
 
     folder: str = ""
     n_stars: int = 0
+    source: str = "spots"
+    """spots (this package's model), butterpy (another package's) or quiet (anything but rotation)."""
+    observatory: str = "plain"
+    """plain, kepler (quarters with offsets) or tess (a gap in the middle of the sector)."""
     baseline: float = 150.0
     cadence: float = 0.5
     period: tuple[float, float] = (2.0, 30.0)
@@ -112,6 +116,18 @@ class SimulateConfig:
 
 
 @dataclass(frozen=True)
+class CheckConfig:
+    """The simulated surveys of ``spotcat check``."""
+
+    sets: tuple[str, ...] = ()
+    """Names of sets, such as half-year, or half-year-quiet for stars without rotation."""
+    n_stars: int = 200
+    """Rotators in each set."""
+    n_quiet: int = 200
+    """Stars in each set without rotation."""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A whole survey: what to read, how to fit it and where to put the catalog."""
 
@@ -120,6 +136,7 @@ class Recipe:
     clean: CleanConfig = field(default_factory=CleanConfig)
     fit: FitConfig = field(default_factory=FitConfig)
     simulate: SimulateConfig = field(default_factory=SimulateConfig)
+    check: CheckConfig = field(default_factory=CheckConfig)
 
 
 @dataclass(frozen=True)
@@ -267,6 +284,9 @@ def _check_recipe(recipe: Recipe, path: str) -> None:
         ),
         (fit.batch >= 1, "fit.batch must be positive"),
     ]
+    rules += [
+        (min(recipe.check.n_stars, recipe.check.n_quiet) >= 1, "check.n_stars and check.n_quiet must be positive"),
+    ]
     for holds, words in rules + _simulate_rules(recipe.simulate):
         if not holds:
             raise InputError(f"{path}: {words}")
@@ -275,6 +295,8 @@ def _check_recipe(recipe: Recipe, path: str) -> None:
 def _simulate_rules(sim: SimulateConfig) -> list[tuple[bool, str]]:
     return [
         (sim.n_stars >= 0, "simulate.n_stars must not be negative"),
+        (sim.source in ("spots", "butterpy", "quiet"), "simulate.source must be spots, butterpy or quiet"),
+        (sim.observatory in ("plain", "kepler", "tess"), "simulate.observatory must be plain, kepler or tess"),
         (0 < sim.cadence < sim.baseline, "simulate.cadence must be positive and below simulate.baseline"),
         (0 <= sim.gaps < 1, "simulate.gaps must lie in [0, 1)"),
         (0 < sim.period[0] <= sim.period[1], "simulate.period must be (low, high), low positive"),

@@ -33,7 +33,8 @@ BINS_PER_CYCLE = 5
 PIECE = 1024
 """Points of the pieces that a light curve is cut into for its short periods: three cycles of the longest, at least."""
 
-_SEGMENTS = (1, 4, 16, 64, 256)
+_SEGMENTS = (1, 4, 18, 64, 256)
+"""Rooms for offsets; 18 is a star of all Kepler quarters."""
 
 
 class Level(NamedTuple):

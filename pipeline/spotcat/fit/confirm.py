@@ -21,7 +21,6 @@ from spotcat.gp.layout import Layout
 from spotcat.gp.likelihood import average_information, offset_columns, score
 from spotcat.gp.priors import negative_log_prior
 
-
 BANDED_FROM = 256
 
 
