@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from spotcat.config import Recipe, load_recipe, to_dict, write_recipe
+from spotcat.config import Recipe, load_recipe, to_dict, write_config
 from spotcat.status import InputError, RunError
 
 _RECIPE, _LOCK, _LOG = "recipe.toml", ".lock", "spotcat.log"
@@ -127,7 +127,7 @@ def _lock(number: int, folder: RunFolder) -> None:
 def _claim(folder: RunFolder, recipe: Recipe) -> None:
     """Write the recipe into a new folder, or compare it with the one that is there."""
     if not folder.recipe.exists():
-        write_recipe(recipe, folder.recipe)
+        write_config(recipe, folder.recipe)
         return
     theirs, ours = to_dict(load_recipe(folder.recipe)), to_dict(recipe)
     for settings in (theirs, ours):
