@@ -146,7 +146,7 @@ def _print_summary(summary: CatalogSummary) -> None:
 
 def _status(options: argparse.Namespace) -> None:
     from spotcat.config import load_recipe
-    from spotcat.run.stages import status_of
+    from spotcat.run.state import status_of
 
     path = Path(options.run)
     status = status_of(path if path.is_dir() else load_recipe(path).survey.output)

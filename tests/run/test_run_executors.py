@@ -7,7 +7,8 @@ import pytest
 from run_functions import die_on_three, refuse_three, square, variable
 
 from spotcat.config import Site
-from spotcat.run.executors import WorkerDied, make_executor, prepared
+from spotcat.run.environment import prepared
+from spotcat.run.executors import WorkerDied, make_executor
 from spotcat.run.folder import RunFolder
 
 SITES = [Site("serial"), Site("local", workers=2)]

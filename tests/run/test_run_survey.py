@@ -17,7 +17,8 @@ from run_surveys import content, spotcat, start, write_recipe
 
 from spotcat.catalog.query import open_catalog
 from spotcat.config import Site, load_recipe
-from spotcat.run.stages import run_survey, status_of
+from spotcat.run.stages import run_survey
+from spotcat.run.state import status_of
 from spotcat.status import Status
 
 
