@@ -11,6 +11,7 @@ from typing import Any
 from spotcat.config import load_recipe
 from spotcat.run.events import is_open, read_events
 from spotcat.run.folder import RunFolder, existing, is_running
+from spotcat.run.progress import hours
 from spotcat.run.stages import catalog_attributes, is_current
 from spotcat.run.survey import load_work
 from spotcat.status import InputError
@@ -68,6 +69,27 @@ class RunStatus:
         """Time until all stars are fitted [s]; None where no driver has finished a chunk."""
         rate = self.activity.rate
         return (self.n_stars - self.n_done) / rate if rate > 0 else None
+
+    def lines(self) -> list[str]:
+        """The status in words."""
+        act = self.activity
+        if self.finished:
+            stage = "finished"
+        elif not self.n_stars:
+            stage = "nothing ingested yet"
+        else:
+            stage = (
+                f"{self.n_done} of {self.n_stars} stars and {self.chunks_done} of {self.n_chunks} chunks "
+                f"fitted in {self.seconds:.0f} s of work"
+            )
+        lines = [f"{self.name}: {stage}{'; at work' if self.running else ''}"]
+        if act.n_running:
+            lines.append(f"{act.n_running} stars at work under {act.drivers} drivers")
+        if act.n_failed:
+            lines.append(f"{act.n_failed} stars failed, {act.n_deadly} of them quarantined")
+        if self.left is not None:
+            lines.append(f"{act.rate:.3g} stars/s, {hours(self.left)} left")
+        return [*lines, self.changed] if self.changed else lines
 
 
 def status_of(run_folder: str | Path) -> RunStatus:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from spotcat.config import Recipe
 from spotcat.run.events import Events
 from spotcat.run.folder import RunFolder
 from spotcat.run.stop import Stop
+from spotcat.status import InputError
 
 if TYPE_CHECKING:
     from spotcat.catalog.ledger import Entry, Ledger
@@ -31,6 +33,19 @@ class Share:
 
     number: int
     count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Share:
+        """The share that a person writes as ``3/8``.
+
+        Raises:
+            InputError: it is none.
+        """
+        found = re.fullmatch(r"(\d+)/(\d+)", text)
+        share = cls(int(found[1]), int(found[2])) if found else cls(0, 0)
+        if not 1 <= share.number <= share.count:
+            raise InputError(f"--share must be K/N with K in 1..N, such as 3/8, got {text!r}")
+        return share
 
     def of(self, chunks: list[Chunk]) -> list[Chunk]:
         """Its chunks: each `count`-th one, so that all shares have some of every bucket."""
