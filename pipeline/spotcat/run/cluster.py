@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +10,7 @@ from time import monotonic, sleep
 from typing import Any
 
 from spotcat.config import Site
-from spotcat.run.environment import ONE_GPU, dask_settings
+from spotcat.run.environment import ONE_GPU, dask_settings, visible_gpus
 from spotcat.status import RunError, RunStopped
 
 _MEMORY = 2 * 2**30
@@ -61,6 +60,10 @@ def join(stack: ExitStack, site: Site) -> Any:
     """
     from distributed import Client
 
+    # A scheduler that dies is told in one sentence, not in pages of retries.
+    log = logging.getLogger("distributed.client")
+    stack.callback(log.setLevel, log.level)
+    log.setLevel(logging.CRITICAL)
     end = monotonic() + site.patience
     while not Path(site.scheduler_file).exists():
         if monotonic() > end:
@@ -78,30 +81,14 @@ def join(stack: ExitStack, site: Site) -> Any:
     return client
 
 
-def visible_gpus() -> list[str]:
-    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if named is not None:
-        return [name for name in named.split(",") if name]
-    return sorted(path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
-
-
 def on_gpus(site: Site) -> bool:
     """Whether a site's worker processes have a GPU each."""
     return site.platform == "cuda" or site.slurm.gpus_per_node > 0
 
 
 def dask_setup(worker: object) -> None:  # noqa: ARG001 -- Dask passes it
-    """Called by Dask in every worker.
-
-    Raises:
-        RunError: the worker must have one GPU and sees another number; the first of several would do all the work.
-    """
-    # Ctrl-C is for the driver, which then stops the workers.
+    """Called by Dask in every worker: Ctrl-C is for the driver, which then stops the workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gpus = visible_gpus()
-    if os.environ.get(ONE_GPU) and len(gpus) != 1:
-        raise RunError(f"a worker must see one GPU, this one sees {len(gpus)}: {', '.join(gpus) or 'none'}")
 
 
 def _nannies(site: Site, n_items: int) -> list[dict[str, Any]]:

@@ -6,9 +6,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 
 from spotcat.config import Site
 from spotcat.run.folder import RunFolder
+from spotcat.status import RunError
 
 ONE_GPU = "SPOTCAT_ONE_GPU"
 """Set where a worker must see exactly one GPU."""
@@ -72,3 +74,25 @@ def dask_environment(site: Site) -> dict[str, str]:
         f"DASK_{name.replace('.', '__').replace('-', '_').upper()}": str(value)
         for name, value in dask_settings(site).items()
     }
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [name for name in named.split(",") if name]
+    return sorted(path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
+
+
+def check_device() -> None:
+    """Refuse to work where a worker must have one GPU and sees another number: all would use the first.
+
+    Raises:
+        RunError: it does.
+    """
+    gpus = visible_gpus() if os.environ.get(ONE_GPU) else ["0"]
+    if len(gpus) != 1:
+        raise RunError(
+            f"a worker must see one GPU, this one sees {len(gpus)} ({', '.join(gpus) or 'none'}); "
+            f"see slurm.gpus_per_node and the options of srun"
+        )

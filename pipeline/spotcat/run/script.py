@@ -144,7 +144,9 @@ def _ending(job: Job) -> Iterator[str]:
     name = "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID" if job.site.slurm.shape == "array" else "$SLURM_JOB_ID"
     code, limit = RunStopped.exit_code, job.site.slurm.max_requeues
     yield f"# {code}: ended early through no fault of its own; above 128: killed.  What is done is kept."
-    yield f'if {{ [ "$code" -eq {code} ] || [ "$code" -gt 128 ]; }} && [ "$restarts" -lt {limit} ]; then'
+    yield f'if {{ [ "$code" -eq {code} ] || [ "$code" -gt 128 ]; }} && [ "$restarts" -lt {limit} ] &&'
+    yield "    # A job that was cancelled is told to end in the same way."
+    yield f'    [ "$(squeue --noheader --jobs="{name}" --format=%T)" = RUNNING ]; then'
     yield f'    scontrol requeue "{name}" && sleep 60'
     yield "fi"
     yield 'exit "$code"'

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from spotcat.catalog.atomic import writing
+from spotcat.run.environment import check_device
 from spotcat.run.executors import WorkerDied
 from spotcat.run.folder import RunFolder
 from spotcat.run.plan import Chunk
@@ -31,8 +32,9 @@ def guarded(seconds: int, fn: Callable[[Path, Chunk], R], run_folder: Path, chun
         chunk: the stars.
 
     Raises:
-        RunError: the run folder cannot be written.
+        RunError: the run folder cannot be written, or this worker sees other workers' GPUs.
     """
+    check_device()
     if not seconds:
         return fn(run_folder, chunk)
     traces = _traces(RunFolder(run_folder), chunk)
