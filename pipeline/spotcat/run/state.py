@@ -119,11 +119,12 @@ def status_of(run_folder: str | Path) -> RunStatus:
         seconds=sum(work.done[chunk.name].seconds for chunk in planned),
         finished=not work.missing and is_current(folder, catalog_attributes(recipe, work)),
         changed=changed,
-        activity=_activity(folder, {chunk.name for chunk in planned}),
+        activity=activity(folder, {chunk.name for chunk in planned}),
     )
 
 
-def _activity(folder: RunFolder, done: set[str]) -> Activity:
+def activity(folder: RunFolder, done: set[str]) -> Activity:
+    """What a run's drivers do, and what failed in the chunks that are done."""
     drivers, n_running, rate = 0, 0, 0.0
     results: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.events.glob("*.jsonl")):
