@@ -74,12 +74,13 @@ def test_workers_that_joined_a_scheduler_do_the_work_until_it_dies(
 
 def test_no_worker_left_is_a_clear_end(scheduler: tuple[Path, list[subprocess.Popen[bytes]]]) -> None:
     file, (_, *nannies) = scheduler
-    with make_executor(Site("scheduler", scheduler_file=str(file), patience=3), 9) as executor:
-        with pytest.raises(RunStopped, match="no worker process has been alive for 3 s"):
-            for done, _ in enumerate(executor.run(square, range(10**6))):
-                if done == 20:
-                    for nanny in nannies:
-                        os.killpg(nanny.pid, signal.SIGKILL)
+    with (
+        make_executor(Site("scheduler", scheduler_file=str(file), patience=3), 9) as executor,
+        pytest.raises(RunStopped, match="no worker process has been alive for 3 s"),
+    ):
+        for done, _ in enumerate(executor.run(square, range(10**6))):
+            for nanny in nannies if done == 20 else []:
+                os.killpg(nanny.pid, signal.SIGKILL)
 
 
 def test_a_scheduler_that_no_worker_joins_is_a_clear_end(tmp_path: Path) -> None:
