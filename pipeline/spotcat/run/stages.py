@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from spotcat import __version__
 from spotcat.config import Recipe, Site, digest
+from spotcat.run.account import write_account
 from spotcat.run.environment import prepared
 from spotcat.run.events import recorded
 from spotcat.run.fitting import fit
@@ -155,9 +157,10 @@ def _prepare_shares(run: Run, site: Site, lock: Lock) -> None:
 def _ingest(run: Run) -> None:
     from spotcat.ingest.pipeline import ingest
 
+    started = monotonic()
     with Progress("ingest", "files", 0) as progress:
         summary = ingest(run.recipe, run.folder.store, progress.update)
-    run.events.note("ingested", stars=summary.n_stars, usable=summary.n_usable, before=summary.kept)
+    run.events.note("ingested", wall=monotonic() - started, stars=summary.n_stars, usable=summary.n_usable)
     LOG.info(
         "ingest: %d stars, %d of them fit for a search%s",
         summary.n_stars,
@@ -194,12 +197,13 @@ def _finalise(run: Run) -> CatalogSummary:
     attributes = catalog_attributes(run.recipe, work)
     if is_current(folder, attributes):
         LOG.info("finalise: %s (done before)", folder.catalog)
-    else:
-        n_stars = finalise([work.ledger.part(chunk.name) for chunk in work.chunks], folder.catalog, attributes)
-        LOG.info("finalise: %d stars in %s", n_stars, folder.catalog)
-    summary = _summary(folder.catalog)
-    run.events.note("finalised", stars=summary.n_stars, statuses=summary.statuses)
-    return summary
+        return _summary(folder.catalog)
+    started = monotonic()
+    n_stars = finalise([work.ledger.part(chunk.name) for chunk in work.chunks], folder.catalog, attributes)
+    LOG.info("finalise: %d stars in %s", n_stars, folder.catalog)
+    run.events.note("finalised", wall=monotonic() - started, stars=n_stars)
+    write_account(folder, work)
+    return _summary(folder.catalog)
 
 
 def catalog_attributes(recipe: Recipe, work: Work) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import re
+import resource
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -47,6 +48,7 @@ class ChunkResult(NamedTuple):
         seconds: the time it took [s].
         n_failed: stars whose fit failed.
         n_deadly: those of them that were left out of the fit because it killed its process or did not end.
+        memory: the most that its process has used so far [MiB].
         compiled: programs that its process had to compile.
         read_back: programs that its process found in the run's cache.
     """
@@ -57,13 +59,14 @@ class ChunkResult(NamedTuple):
     seconds: float
     n_failed: int
     n_deadly: int
+    memory: int
     compiled: int
     read_back: int
 
     def events(self) -> dict[str, Any]:
         """What the run's events say of it."""
         return {"chunk": self.name, "stars": self.n_stars, "seconds": round(self.seconds, 3)} | {
-            name: getattr(self, name) for name in ("n_failed", "n_deadly", "compiled", "read_back")
+            name: getattr(self, name) for name in ("n_failed", "n_deadly", "memory", "compiled", "read_back")
         }
 
 
@@ -101,7 +104,8 @@ def process_chunk(run_folder: Path, chunk: Chunk) -> ChunkResult:
     programs = tuple(now - then for now, then in zip(count(), before, strict=True))
     failed = int(np.count_nonzero(columns["status"] == Status.FIT_FAILED))
     spent = monotonic() - started
-    return ChunkResult(chunk.name, len(chunk.star_ids), checksum, spent, failed, len(chunk.deadly), *programs)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return ChunkResult(chunk.name, len(chunk.star_ids), checksum, spent, failed, len(chunk.deadly), memory, *programs)
 
 
 def try_fit(run_folder: Path, chunk: Chunk) -> None:
