@@ -42,7 +42,19 @@ def _spotcat(*arguments: object, cwd: Path | None = None) -> subprocess.Complete
 def test_version_and_help() -> None:
     assert _spotcat("--version").stdout == f"spotcat {__version__}\n"
     words = _spotcat("--help").stdout
-    for command in ("run", "ingest", "fit", "finalise", "status", "submit", "cancel", "query", "show", "simulate"):
+    for command in (
+        "run",
+        "ingest",
+        "fit",
+        "finalise",
+        "status",
+        "plan",
+        "submit",
+        "cancel",
+        "query",
+        "show",
+        "simulate",
+    ):
         assert f"\n    {command} " in words
         assert _spotcat(command, "--help").returncode == 0
 

@@ -89,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_stages(add("finalise", _finalise, "join the fitted stars into a catalog"), site=False)
     status = add("status", _status, "say how far a run is")
     status.add_argument("run", metavar="RUN", help="run folder, or recipe")
+    _add_stages(add("plan", _plan, "say what the rest of an ingested survey will take"), site=True)
     submit = add("submit", _submit, "run a survey as a Slurm job")
     _add_stages(submit, site=True)
     submit.add_argument("--dry-run", action="store_true", help="write the job's script and show it, no more")
@@ -158,6 +159,13 @@ def _finalise(options: argparse.Namespace) -> None:
 def _print_summary(summary: CatalogSummary) -> None:
     counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.items())
     print(f"{summary.path}: {summary.n_stars} stars ({counts})")
+
+
+def _plan(options: argparse.Namespace) -> None:
+    from spotcat.config import load_recipe, load_site
+    from spotcat.run.forecast import forecast
+
+    print("\n".join(forecast(load_recipe(options.recipe), load_site(options.site)).lines()))
 
 
 def _submit(options: argparse.Namespace) -> None:

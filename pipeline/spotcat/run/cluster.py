@@ -86,6 +86,15 @@ def on_gpus(site: Site) -> bool:
     return site.platform == "cuda" or site.slurm.gpus_per_node > 0
 
 
+def n_workers(site: Site) -> int:
+    """Worker processes that this machine has for a site.
+
+    Raises:
+        RunError: no GPU is visible where there should be some.
+    """
+    return 1 if site.executor == "serial" else len(_environments(site))
+
+
 def dask_setup(worker: object) -> None:  # noqa: ARG001 -- Dask passes it
     """Called by Dask in every worker: Ctrl-C is for the driver, which then stops the workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -95,15 +104,18 @@ def _nannies(site: Site, n_items: int) -> list[dict[str, Any]]:
     """One process that starts, watches and restarts a worker for each worker of a site."""
     from distributed import Nanny
 
+    options = {**_WORKER, "nthreads": 1, "host": "127.0.0.1"}
+    return [{"cls": Nanny, "options": {**options, "env": env}} for env in _environments(site)[: max(1, n_items)]]
+
+
+def _environments(site: Site) -> list[dict[str, str]]:
+    """What tells the workers of this machine apart."""
     if on_gpus(site):
         gpus = visible_gpus()
         if not gpus:
             raise RunError("no GPU is visible; set CUDA_VISIBLE_DEVICES, or choose a site without GPUs")
-        environments = [{"CUDA_VISIBLE_DEVICES": gpu, ONE_GPU: "1"} for gpu in gpus]
-    else:
-        environments = [{}] * (site.workers or _affordable())
-    options = {**_WORKER, "nthreads": 1, "host": "127.0.0.1"}
-    return [{"cls": Nanny, "options": {**options, "env": env}} for env in environments[: max(1, n_items)]]
+        return [{"CUDA_VISIBLE_DEVICES": gpu, ONE_GPU: "1"} for gpu in gpus]
+    return [{}] * (site.workers or _affordable())
 
 
 def _scheduler() -> dict[str, Any]:
