@@ -40,6 +40,7 @@ CASES = [
     ("shares", "driver"),
 ]
 WORKERS = 2
+N_CHUNKS = 11
 
 
 @dataclass
@@ -104,18 +105,28 @@ def start(kind: str, folder: Path, attempt: int) -> Started:
     return Started([begin(*run, "--scheduler-file", file)], scheduler, nannies)
 
 
-def finish(kind: str, victim: str, folder: Path, delay: float) -> tuple[int, bool]:
-    """Kill a victim after a delay [s], start again until the run ends; attempts, and whether something was killed."""
-    random = np.random.default_rng(int(1e6 * delay))
-    killed = False
+def finish(kind: str, victim: str, folder: Path, random: np.random.Generator) -> tuple[int, float]:
+    """Kill a victim at a random moment, start again until the run ends.
+
+    The moment is up to two seconds after a random number of chunks is done, so that it falls into the run on a slow
+    machine too.
+
+    Returns:
+        Attempts, and how long after the start something was killed [s]; 0 where the run had ended.
+    """
+    killed = 0.0
+    n_done, delay = random.integers(0, N_CHUNKS), random.uniform(0, 2)
     for attempt in range(5):
         started = start(kind, folder, attempt)
         try:
             if attempt == 0:
+                begun = time.monotonic()
+                while len(events(folder / "run", "chunk done")) < n_done and started.victims("driver"):
+                    time.sleep(0.02)
                 time.sleep(delay)
                 if found := started.victims(victim):
                     os.kill(int(random.choice(found)), signal.SIGKILL)
-                    killed = True
+                    killed = time.monotonic() - begun
             codes = [driver.wait(300) for driver in started.drivers]
         finally:
             started.end()
@@ -126,7 +137,11 @@ def finish(kind: str, victim: str, folder: Path, delay: float) -> tuple[int, boo
 
 def events(run: Path, name: str) -> list[dict[str, object]]:
     lines = [line for path in run.glob("events/*.jsonl") for line in path.read_text().splitlines()]
-    return [event for event in map(json.loads, lines) if event["event"] == name]
+    return [event for event in map(json.loads, filter(_whole, lines)) if event["event"] == name]
+
+
+def _whole(line: str) -> bool:
+    return line.endswith("}")
 
 
 def main(runs: int = 30, seed: int = 1) -> None:
@@ -137,14 +152,9 @@ def main(runs: int = 30, seed: int = 1) -> None:
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(base / "compiled"))
         write_stars(base / "stars")
         recipe = write_recipe(base / "tiny.toml", base / "stars", base / "run", FIT)
-        # Once to compile, once to see how long it takes and what the bytes are.
-        for name in ("first", "run"):
-            write_recipe(recipe, base / "stars", base / name, FIT)
-            begun = time.monotonic()
-            done = spotcat("run", recipe, timeout=900)
-            assert done.returncode == 0, done.stderr
-        longest, expected = time.monotonic() - begun, content(base / "run" / "catalog.zarr")
-        n_chunks = len(events(base / "run", "chunk done"))
+        done = spotcat("run", recipe, timeout=900)
+        assert done.returncode == 0, done.stderr
+        expected = content(base / "run" / "catalog.zarr")
         tally: Counter[str] = Counter()
         for number in range(runs):
             kind, victim = CASES[number % len(CASES)]
@@ -152,14 +162,13 @@ def main(runs: int = 30, seed: int = 1) -> None:
             folder.mkdir()
             write_recipe(folder / "tiny.toml", base / "stars", folder / "run", FIT)
             write_site(folder / "site.toml", "local", 1 if kind == "shares" else WORKERS)
-            delay = float(random.uniform(0, 1.2 * longest))
-            attempts, killed = finish(kind, victim, folder, delay)
+            attempts, killed = finish(kind, victim, folder, random)
             same = content(folder / "run" / "catalog.zarr") == expected
-            again = len(events(folder / "run", "chunk began")) - n_chunks
-            tally += Counter(runs=1, same=same, killed=killed, redone=again, too_many=again > WORKERS)
+            again = len(events(folder / "run", "chunk began")) - N_CHUNKS
+            tally += Counter(runs=1, same=same, killed=killed > 0, redone=again, too_many=again > WORKERS)
             print(
-                f"{kind:9} {victim:9} {'killed' if killed else 'gone'} after {delay:4.1f} s, {attempts} attempts, "
-                f"{again} chunks handed out again, {'same' if same else 'OTHER'} bytes",
+                f"{kind:9} {victim:9} {'killed' if killed else 'gone before'} after {killed:4.1f} s, "
+                f"{attempts} attempts, {again} chunks handed out again, {'same' if same else 'OTHER'} bytes",
                 flush=True,
             )
     print(
