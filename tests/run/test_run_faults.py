@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from run_functions import device, hang_on_three, square
 from run_surveys import content, spotcat, start, write_recipe, write_site
 
 from spotcat.config import Site
-from spotcat.run.environment import ONE_GPU, check_device, dask_environment, prepared
+from spotcat.run.environment import ONE_GPU, check_device, dask_environment, heal, prepared
 from spotcat.run.events import read_events
 from spotcat.run.executors import WorkerDied, make_executor
 from spotcat.run.folder import RunFolder
@@ -129,6 +130,19 @@ def test_a_worker_without_a_gpu_of_its_own_refuses(seen: str, monkeypatch: pytes
         check_device()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
     check_device()
+
+
+def test_programs_written_by_half_are_deleted(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    heal(folder)
+    programs = folder.compiled / "jax-1-cpu"
+    programs.mkdir(parents=True)
+    whole = zlib.compress(os.urandom(10_000))
+    broken = {"cut": whole[:-1], "short": whole[:1], "flipped": whole[:50] + bytes([whole[50] ^ 1]) + whole[51:]}
+    for name, data in {"whole": whole, "other": b"(\xb5/\xfd", **broken}.items():
+        (programs / f"{name}-cache").write_bytes(data)
+    heal(folder)
+    assert sorted(path.name for path in programs.iterdir()) == ["other-cache", "whole-cache"]
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A Slurm cluster on this machine: one controller, two nodes with two pretend GPUs each.
 #
-#   cluster.sh start FOLDER          configuration, state and logs go there; returns once the nodes are idle
+#   cluster.sh start FOLDER [PORT]   configuration, state and logs go there; returns once the nodes are idle;
+#                                    uses the port and the two after it
 #   cluster.sh kill FOLDER NODE      end a node with everything on it, as a power cut would
 #   cluster.sh revive FOLDER NODE    start it again
 #   cluster.sh stop FOLDER

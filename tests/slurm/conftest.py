@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -31,7 +33,9 @@ def cluster() -> Iterator[Path]:
     before = os.environ.get("SLURM_CONF")
     os.environ["SLURM_CONF"] = str(folder / "slurm.conf")
     try:
-        started = subprocess.run([CLUSTER, "start", folder], capture_output=True, text=True, timeout=120, check=False)
+        started = subprocess.run(
+            [CLUSTER, "start", folder, str(_port())], capture_output=True, text=True, timeout=120, check=False
+        )
         assert started.returncode == 0, started.stderr
         yield folder
     finally:
@@ -41,6 +45,16 @@ def cluster() -> Iterator[Path]:
             del os.environ["SLURM_CONF"]
         else:
             os.environ["SLURM_CONF"] = before
+
+
+def _port() -> int:
+    """The first of three ports in a row that are free; another cluster may run on this machine."""
+    for port in range(17817, 18817, 10):
+        with ExitStack() as stack, suppress(OSError):
+            for number in range(port, port + 3):
+                stack.enter_context(socket.socket()).bind(("127.0.0.1", number))
+            return port
+    raise AssertionError("no free ports")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -14,6 +15,9 @@ from spotcat.status import RunError
 
 ONE_GPU = "SPOTCAT_ONE_GPU"
 """Set where a worker must see exactly one GPU."""
+
+_ZLIB = b"x"
+"""First byte of what zlib compressed, as JAX does where the package zstandard is missing."""
 
 
 @contextmanager
@@ -54,6 +58,31 @@ def environment(folder: RunFolder, platform: str) -> dict[str, str]:
         # Python's warning that a process which was killed did not clean up.
         "PYTHONWARNINGS": ",".join(filter(None, warnings)),
     }
+
+
+def heal(folder: RunFolder) -> None:
+    """Delete compiled programs that a killed process wrote by half: JAX would compile them again in every process.
+
+    Programs that are kept elsewhere are left alone, since others may be writing them.
+
+    Raises:
+        RunError: one cannot be deleted.
+    """
+    from spotcat.catalog.atomic import writing
+
+    for path in folder.compiled.glob("*/*-cache"):
+        with writing(path):
+            if path.read_bytes()[:1] == _ZLIB and not _whole(path):
+                path.unlink()
+
+
+def _whole(path: Path) -> bool:
+    stream = zlib.decompressobj()
+    try:
+        stream.decompress(path.read_bytes())
+    except zlib.error:
+        return False
+    return stream.eof
 
 
 def dask_settings(site: Site) -> dict[str, object]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -17,7 +17,7 @@ from typing import Any
 from spotcat import __version__
 from spotcat.config import Recipe, Site, digest
 from spotcat.run.account import write_account
-from spotcat.run.environment import prepared
+from spotcat.run.environment import heal, prepared
 from spotcat.run.events import recorded
 from spotcat.run.fitting import fit
 from spotcat.run.folder import Lock, RunFolder, joined, owned
@@ -182,6 +182,8 @@ def _swept(run: Run) -> Work:
     work = load_work(run.folder, run.recipe)
     work.ledger.check()
     work.ledger.sweep()
+    if work.missing:
+        heal(run.folder)
     return work
 
 
@@ -198,6 +200,8 @@ def _finalise(run: Run) -> CatalogSummary:
     if is_current(folder, attributes):
         LOG.info("finalise: %s (done before)", folder.catalog)
         return _summary(folder.catalog)
+    with suppress(OSError):
+        folder.hung.rmdir()
     started = monotonic()
     n_stars = finalise([work.ledger.part(chunk.name) for chunk in work.chunks], folder.catalog, attributes)
     LOG.info("finalise: %d stars in %s", n_stars, folder.catalog)
