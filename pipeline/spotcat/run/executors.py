@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from queue import Empty, SimpleQueue
 from time import monotonic
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from spotcat.config import Site
+from spotcat.run.progress import LOG
 from spotcat.status import RunStopped
 
 T = TypeVar("T")
@@ -112,6 +114,9 @@ class DaskExecutor:
             self._client = self._connect(stack)
             self._stack = stack.pop_all()
         self._count()
+        # Dask has a dashboard where bokeh is installed.
+        if find_spec("bokeh"):
+            LOG.info("dashboard: %s", self._client.dashboard_link)
         return self
 
     def __exit__(self, *_: object) -> None:
