@@ -42,7 +42,19 @@ def _spotcat(*arguments: object, cwd: Path | None = None) -> subprocess.Complete
 def test_version_and_help() -> None:
     assert _spotcat("--version").stdout == f"spotcat {__version__}\n"
     words = _spotcat("--help").stdout
-    for command in ("run", "ingest", "fit", "finalise", "status", "query", "show", "simulate"):
+    for command in (
+        "run",
+        "ingest",
+        "fit",
+        "finalise",
+        "status",
+        "plan",
+        "submit",
+        "cancel",
+        "query",
+        "show",
+        "simulate",
+    ):
         assert f"\n    {command} " in words
         assert _spotcat(command, "--help").returncode == 0
 
@@ -114,6 +126,9 @@ _MISTAKES: dict[str, tuple[list[str], str]] = {
     "finalise before ingest": (["finalise", "good.toml"], "no light-curve store"),
     "unwritable output": (["run", "unwritable.toml"], "file/run: cannot be written"),
     "unwritable output, ingest": (["ingest", "unwritable.toml"], "file/run: cannot be written"),
+    "bad share": (["run", "good.toml", "--share", "9/8"], "--share must be K/N with K in 1..N, such as 3/8, got '9/8'"),
+    "no Slurm in the site": (["submit", "good.toml"], "[slurm] needs shape = 'allocation' or 'array'"),
+    "nothing to cancel": (["cancel", "."], ".: no run here"),
     "no run": (["status", "."], ".: no run here"),
     "no run by recipe": (["status", "fresh.toml"], "fresh: no run here"),
     "no catalog": (["query", "none.zarr"], "none.zarr: no such catalog"),

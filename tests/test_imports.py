@@ -18,7 +18,8 @@ PACKAGE = Path(spotcat.__file__).parent
 EVERYWHERE = {"config", "status"}
 ARROWS: dict[str, set[str]] = {
     "status": set(),
-    "config": {"status"},
+    "toml": {"status"},
+    "config": {"status", "toml"},
     "star": set(),
     "gp": {"star"},
     "fit": {"gp", "star"},

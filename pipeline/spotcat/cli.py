@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from spotcat import __version__
-from spotcat.status import InputError, SpotcatError
+from spotcat.status import InputError, RunError, SpotcatError
 
 if TYPE_CHECKING:
     from spotcat.run.stages import CatalogSummary
@@ -80,12 +80,20 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
         return sub
 
-    _add_stages(add("run", _run, "ingest, fit and finalise a survey, or go on where it was left"), site=True)
+    run = add("run", _run, "ingest, fit and finalise a survey, or go on where it was left")
+    _add_stages(run, site=True)
+    run.add_argument("--share", metavar="K/N", help="fit each N-th chunk from the K-th on; others do the rest")
+    run.add_argument("--scheduler-file", metavar="FILE", help="use the workers of this Dask scheduler")
     _add_stages(add("ingest", _ingest, "read a survey's light curves into its store"), site=False)
     _add_stages(add("fit", _fit, "fit the stars of an ingested survey"), site=True)
     _add_stages(add("finalise", _finalise, "join the fitted stars into a catalog"), site=False)
     status = add("status", _status, "say how far a run is")
     status.add_argument("run", metavar="RUN", help="run folder, or recipe")
+    _add_stages(add("plan", _plan, "say what the rest of an ingested survey will take"), site=True)
+    submit = add("submit", _submit, "run a survey as a Slurm job")
+    _add_stages(submit, site=True)
+    submit.add_argument("--dry-run", action="store_true", help="write the job's script and show it, no more")
+    add("cancel", _cancel, "cancel a run's Slurm job").add_argument("run", metavar="RUN", help="run folder, or recipe")
     _add_query(add("query", _query, "select stars of a catalog"))
     show = add("show", _show, "draw a star: light curve, periodogram, autocorrelation")
     show.add_argument("catalog", metavar="CATALOG")
@@ -119,10 +127,19 @@ def _add_query(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from spotcat.config import load_recipe, load_site
-    from spotcat.run.stages import run_survey
+    from dataclasses import replace
 
-    _print_summary(run_survey(load_recipe(options.recipe), load_site(options.site)))
+    from spotcat.config import load_recipe, load_site
+    from spotcat.run.stages import run_share, run_survey
+    from spotcat.run.survey import Share
+
+    recipe, site = load_recipe(options.recipe), load_site(options.site)
+    if options.scheduler_file:
+        site = replace(site, executor="scheduler", scheduler_file=options.scheduler_file)
+    if options.share is None:
+        _print_summary(run_survey(recipe, site))
+    elif (summary := run_share(recipe, site, Share.parse(options.share))) is not None:
+        _print_summary(summary)
 
 
 def _ingest(options: argparse.Namespace) -> None:
@@ -151,24 +168,54 @@ def _print_summary(summary: CatalogSummary) -> None:
     print(f"{summary.path}: {summary.n_stars} stars ({counts})")
 
 
-def _status(options: argparse.Namespace) -> None:
-    from spotcat.config import load_recipe
-    from spotcat.run.stages import status_of
+def _plan(options: argparse.Namespace) -> None:
+    from spotcat.config import load_recipe, load_site
+    from spotcat.run.forecast import forecast
 
-    path = Path(options.run)
-    status = status_of(path if path.is_dir() else load_recipe(path).survey.output)
-    if status.finished:
-        stage = "finished"
-    elif not status.n_stars:
-        stage = "nothing ingested yet"
-    else:
-        stage = (
-            f"{status.n_done} of {status.n_stars} stars and {status.chunks_done} of {status.n_chunks} chunks "
-            f"fitted in {status.seconds:.0f} s of work"
-        )
-    print(f"{status.name}: {stage}{'; at work' if status.running else ''}")
-    if status.changed:
-        print(status.changed)
+    print("\n".join(forecast(load_recipe(options.recipe), load_site(options.site)).lines()))
+
+
+def _submit(options: argparse.Namespace) -> None:
+    from spotcat.config import load_recipe, load_site
+    from spotcat.run.slurm import submit
+
+    recipe = load_recipe(options.recipe)
+    submission = submit(recipe, load_site(options.site), dry_run=options.dry_run)
+    if options.dry_run:
+        print(Path(submission.script).read_text(), end="")
+        return
+    run = recipe.survey.output
+    print(f"job {submission.job}: {submission.script}")
+    print(f"spotcat status {run}    # how far it is")
+    print(f"tail -F {run}/slurm/{submission.job}*.log    # what it says")
+    print(f"spotcat cancel {run}    # end it; what is done is kept")
+
+
+def _cancel(options: argparse.Namespace) -> None:
+    from spotcat.run.slurm import cancel
+
+    print(f"job {cancel(_run_folder(options.run))} cancelled; submitting again goes on where it was")
+
+
+def _run_folder(path: str) -> Path:
+    """The run folder that a person names by itself or by its recipe."""
+    from spotcat.config import load_recipe
+
+    return Path(path) if Path(path).is_dir() else Path(load_recipe(path).survey.output)
+
+
+def _status(options: argparse.Namespace) -> None:
+    from spotcat.run.folder import RunFolder
+    from spotcat.run.slurm import job_states
+    from spotcat.run.state import status_of
+
+    folder = _run_folder(options.run)
+    print("\n".join(status_of(folder).lines()))
+    try:
+        print("".join(f"{line}\n" for line in job_states(RunFolder(folder))), end="")
+    except RunError as error:
+        # The rest of the status needs no Slurm.
+        print(f"its job is not known: {error}")
 
 
 def _query(options: argparse.Namespace) -> None:

@@ -104,3 +104,9 @@ class InputError(SpotcatError):
 
 class RunError(SpotcatError):
     """A run that failed: the command ends with exit code 1."""
+
+
+class RunStopped(RunError):
+    """A run that ended early for no fault of its own (exit code 75, as EX_TEMPFAIL): starting it again goes on."""
+
+    exit_code = 75
