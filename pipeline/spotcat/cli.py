@@ -100,14 +100,24 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("name", metavar="NAME", help="such as 'KIC 10002792'")
     show.add_argument("--out", metavar="FILE", type=Path, required=True, help="PNG file to write")
     _add_stages(add("simulate", _simulate, "make a survey with known truth"), site=False)
-    _add_check(add("check", _check, "fit simulated surveys and compare with what is true of them"))
+    _add_check(add("check", None, "fit simulated surveys, or compare with published periods"))
     return parser
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", metavar="WHAT", choices=("recovery", "calibrate"), help="recovery or calibrate")
-    _add_stages(parser, site=True)
-    parser.add_argument("--out", metavar="FILE", type=Path, help="calibrate: file to write the table to")
+    kinds = parser.add_subparsers(metavar="WHAT", required=True)
+    recovery = kinds.add_parser("recovery", help="simulated surveys against the truth")
+    recovery.set_defaults(command=_check_recovery)
+    calibrate = kinds.add_parser("calibrate", help="learn the calibration of the fit from simulated surveys")
+    calibrate.set_defaults(command=_check_calibrate)
+    calibrate.add_argument("--out", metavar="FILE", type=Path, required=True, help="table to write")
+    for kind in (recovery, calibrate):
+        _add_stages(kind, site=True)
+    literature = kinds.add_parser("literature", help="a catalog against published tables")
+    literature.set_defaults(command=_check_literature)
+    literature.add_argument("catalog", metavar="CATALOG")
+    words = "table of periods; NAME is a file of catalogs/literature, without .toml, or a path"
+    literature.add_argument("--table", metavar="NAME=FILE", action="append", required=True, help=words)
 
 
 def _add_stages(parser: argparse.ArgumentParser, *, site: bool) -> None:
@@ -248,19 +258,32 @@ def _show(options: argparse.Namespace) -> None:
     show(options.catalog, options.name, options.out)
 
 
-def _check(options: argparse.Namespace) -> None:
+def _check_recovery(options: argparse.Namespace) -> None:
     from spotcat.config import load_recipe, load_site
-    from spotcat.validation import check_calibrate, check_recovery, table
+    from spotcat.validation import check_recovery, table
 
-    recipe, site = load_recipe(options.recipe), load_site(options.site)
-    if not recipe.check.sets:
-        raise InputError(f"{options.recipe}: check.sets names no set")
-    if options.what == "recovery":
-        print(table(check_recovery(recipe, site)))
-        return
-    if options.out is None:
-        raise InputError("check calibrate needs --out FILE")
-    check_calibrate(recipe, site, options.out)
+    print(table(check_recovery(load_recipe(options.recipe), load_site(options.site))))
+
+
+def _check_calibrate(options: argparse.Namespace) -> None:
+    from spotcat.config import load_recipe, load_site
+    from spotcat.validation import check_calibrate
+
+    check_calibrate(load_recipe(options.recipe), load_site(options.site), options.out)
+
+
+def _check_literature(options: argparse.Namespace) -> None:
+    from spotcat.catalog.query import open_catalog
+    from spotcat.check.literature import agreement, in_words, read_periods, read_source
+
+    catalog = open_catalog(options.catalog)
+    found = {name: catalog[name].values for name in ("name", "prot", "rotating", "flags")}
+    for pair in options.table:
+        name, separator, file = pair.partition("=")
+        if not separator:
+            raise InputError(f"--table must be NAME=FILE, got {pair!r}")
+        source = read_source(name if name.endswith(".toml") else f"catalogs/literature/{name}.toml")
+        print(in_words(source, agreement(found, read_periods(file, source))))
 
 
 def _simulate(options: argparse.Namespace) -> None:

@@ -12,11 +12,13 @@ import os
 import re
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from spotcat.status import RunError
 from spotcat.toml import Rules, build, check, read_toml
 from spotcat.toml import nearest as nearest
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -187,20 +189,29 @@ class Site:
     slurm: SlurmConfig = field(default_factory=SlurmConfig)
 
 
-def load_recipe(path: str | Path) -> Recipe:
-    """Read and check a recipe.
+def read_as(kind: type[T], path: str | Path) -> T:
+    """Read a TOML file as a dataclass.
 
     Raises:
         InputError: the file is missing, is not TOML, or a key is unknown, missing or of the wrong type.
     """
-    recipe = build(Recipe, read_toml(path), str(path))
+    return build(kind, read_toml(path), str(path))
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises:
+        InputError: as ``read_as``, or no run could use its values.
+    """
+    recipe = read_as(Recipe, path)
     check(_recipe_rules(recipe), str(path))
     return recipe
 
 
 def load_site(path: str | Path | None) -> Site:
     """Read and check a site; without a path, the default one."""
-    site = Site() if path is None else build(Site, read_toml(path), str(path))
+    site = Site() if path is None else read_as(Site, path)
     check(_site_rules(site), str(path))
     return site
 

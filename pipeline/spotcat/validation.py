@@ -21,7 +21,7 @@ from spotcat.check.recovery import found_for, read_truth
 from spotcat.check.simulate import simulate_survey, truth_path
 from spotcat.config import InputConfig, Recipe, Site, SurveyConfig
 from spotcat.run.stages import run_survey
-from spotcat.status import Flag
+from spotcat.status import Flag, InputError
 
 REPORT = "validation.json"
 
@@ -81,6 +81,8 @@ def _surveys(recipe: Recipe, site: Site) -> Iterator[tuple[str, dict[str, np.nda
     """Name of each set, the catalog's columns and the truth, star by star."""
     from spotcat.catalog.query import open_catalog
 
+    if not recipe.check.sets:
+        raise InputError("the recipe names no set; give check.sets, such as ['half-year', 'half-year-quiet']")
     for name in recipe.check.sets:
         folder = Path(recipe.survey.output) / name
         n_stars = recipe.check.n_quiet if name.endswith(QUIET) else recipe.check.n_stars
