@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready-test
 export OPENBLAS_NUM_THREADS = 1
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint schema bench clean
 .DELETE_ON_ERROR:
 
 $(READY): pyproject.toml
@@ -27,6 +27,10 @@ lint: $(READY)
 	$(BIN)/ruff check pipeline tests workflows
 	$(BIN)/ruff format --check pipeline tests workflows
 	$(BIN)/mypy
+
+schema: $(READY)
+	$(BIN)/spotcat schema > catalogs/schema.json
+	$(BIN)/spotcat schema --format markdown > docs/columns.md
 
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'

@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -87,6 +88,10 @@ def _parser() -> argparse.ArgumentParser:
     status = add("status", _status, "say how far a run is")
     status.add_argument("run", metavar="RUN", help="run folder, or recipe")
     _add_query(add("query", _query, "select stars of a catalog"))
+    check = add("validate", _validate, "check every byte, column and count of a catalog")
+    check.add_argument("catalog", metavar="CATALOG")
+    schema = add("schema", _schema, "print the columns of catalogs")
+    schema.add_argument("--format", choices=("json", "markdown"), default="json")
     show = add("show", _show, "draw a star: light curve, periodogram, autocorrelation")
     show.add_argument("catalog", metavar="CATALOG")
     show.add_argument("name", metavar="NAME", help="such as 'KIC 10002792'")
@@ -102,13 +107,17 @@ def _add_stages(parser: argparse.ArgumentParser, *, site: bool) -> None:
 
 
 def _add_query(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("catalog", metavar="CATALOG")
+    parser.add_argument("catalog", metavar="CATALOG", help="folder, or URL such as https://...")
     parser.add_argument("expression", metavar="EXPR", nargs="?", default="", help="such as 'prot > 5'")
     parser.add_argument("--columns", metavar="A,B", help="columns to give, in that order")
     parser.add_argument("--star", metavar="NAME", help="one star, by name or star id")
-    parser.add_argument("--format", metavar="table|csv|json", help="default: the suffix of --out, or table")
-    parser.add_argument("--out", metavar="FILE", type=Path, help="file to write instead of standard output")
+    parser.add_argument("--cone", metavar="RA,DEC,RADIUS", help="stars around a position, all in degrees")
+    parser.add_argument("--sort", metavar="COLUMN", help="order by a column; --sort=-COLUMN from high to low")
     parser.add_argument("--limit", metavar="N", type=int, help="give the first N stars only")
+    parser.add_argument("--count", action="store_true", help="print only how many stars there are")
+    formats = "table|csv|ecsv|fits|votable|parquet|json"
+    parser.add_argument("--format", metavar=formats, help="default: the suffix of --out, or table")
+    parser.add_argument("--out", metavar="FILE", type=Path, help="file to write instead of standard output")
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -165,27 +174,34 @@ def _status(options: argparse.Namespace) -> None:
 
 
 def _query(options: argparse.Namespace) -> None:
-    from spotcat.catalog.export import export, export_file
-    from spotcat.catalog.query import open_catalog, query, star
-    from spotcat.catalog.schema import PRINTED
+    from spotcat.catalog.export import export, export_file, format_of
+    from spotcat.catalog.request import Request, answer
 
-    suffix = options.out.suffix.lstrip(".") if options.out else ""
-    form = options.format or (suffix if suffix in ("csv", "json") else "table")
-    if options.limit is not None and options.limit < 0:
-        raise InputError(f"--limit must not be negative, got {options.limit}")
-    columns = list(PRINTED) if form == "table" else None
-    if options.columns is not None:
-        columns = [name.strip() for name in options.columns.split(",") if name.strip()]
-        if not columns:
-            raise InputError("--columns names no column")
-    catalog = open_catalog(options.catalog)
-    if options.star is not None:
-        catalog = star(catalog, options.star)
-    rows = query(catalog, options.expression, columns).isel(star=slice(options.limit))
+    form = options.format or (format_of(options.out) if options.out else "table")
+    request = Request(
+        options.expression, options.columns, options.star, options.cone, options.sort, options.limit, form == "table"
+    )
+    if options.count:
+        print(len(answer(options.catalog, replace(request, columns="star_id"))))
+        return
+    rows = answer(options.catalog, request)
     if options.out is None:
         export(rows, form, sys.stdout)
     else:
         export_file(rows, form, options.out)
+
+
+def _validate(options: argparse.Namespace) -> None:
+    from spotcat.catalog.validate import check
+
+    verdict = check(options.catalog)
+    print(f"{options.catalog}: sound; {verdict.n_stars} stars, {verdict.n_files} files")
+
+
+def _schema(options: argparse.Namespace) -> None:
+    from spotcat.catalog.reference import schema_json, schema_markdown
+
+    print(schema_json() if options.format == "json" else schema_markdown(), end="")
 
 
 def _show(options: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from spotcat.catalog.query import open_catalog, star
+from spotcat.catalog.query import open_catalog
 from spotcat.check.recovery import read_truth
 from spotcat.check.simulate import simulate_star, truth_path
 from spotcat.config import FitConfig, load_recipe
@@ -206,7 +206,7 @@ def test_equal_pages_have_equal_bytes_and_leave_no_trace(run: Path, tmp_path: Pa
 
 
 def test_a_star_that_was_not_fitted_has_no_page(run: Path, tmp_path: Path) -> None:
-    reason = star(open_catalog(run / "catalog.zarr"), "short")["reason"].item()
+    reason = open_catalog(run / "catalog.zarr").star("short")["reason"].item()
     with pytest.raises(InputError) as caught:
         show(run / "catalog.zarr", "short", tmp_path / "short.png")
     assert str(caught.value).startswith("short: was not fitted")

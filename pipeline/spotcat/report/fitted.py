@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from spotcat.catalog.query import open_catalog, star
+from spotcat.catalog.query import open_catalog
 from spotcat.config import load_recipe
 from spotcat.ingest.store import LightCurveStore
 from spotcat.status import InputError
@@ -98,8 +98,8 @@ def load_fitted(catalog_path: Path, name: str) -> FittedStar:
     from spotcat.gp.grid import fitted_grid, fullest, grid_star
     from spotcat.gp.predict import predict_star
 
-    found = star(open_catalog(catalog_path), name)
-    row = {str(key): variable.values[0] for key, variable in found.variables.items()}
+    found = open_catalog(catalog_path).star(name)
+    row = {key: found.column(key)[0] for key in found.columns}
     theta = row.get("fit_vector")
     if theta is None or not np.isfinite(theta).all():
         raise InputError(f"{row['name']}: was not fitted, so there is nothing to draw ({row['reason']})")
