@@ -95,7 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     show = add("show", _show, "draw a star: light curve, periodogram, autocorrelation")
     show.add_argument("catalog", metavar="CATALOG")
     show.add_argument("name", metavar="NAME", help="such as 'KIC 10002792'")
-    show.add_argument("--out", metavar="FILE", type=Path, required=True, help="PNG file to write")
+    show.add_argument("--out", metavar="FILE", type=Path, required=True, help="PNG, PDF or SVG file to write")
+    show.add_argument("--literature", metavar="CSV", help="table of published periods: name, period [d], reference")
     _add_stages(add("simulate", _simulate, "make a survey with known truth"), site=False)
     return parser
 
@@ -205,9 +206,11 @@ def _schema(options: argparse.Namespace) -> None:
 
 
 def _show(options: argparse.Namespace) -> None:
+    from spotcat.report.literature import published_period, read_literature
     from spotcat.report.star_page import show
 
-    show(options.catalog, options.name, options.out)
+    table = read_literature(options.literature) if options.literature else {}
+    show(options.catalog, options.name, options.out, published_period(table, options.name))
 
 
 def _simulate(options: argparse.Namespace) -> None:
