@@ -22,7 +22,7 @@ from spotcat.catalog.selection import Catalog
 from spotcat.check.recovery import compare, found_for, read_truth, recovery_table
 from spotcat.check.simulate import truth_path
 from spotcat.report.recovery_plot import plot_recovery
-from spotcat.report.star_page import show
+from spotcat.report.survey_page import report
 from spotcat.status import Flag, SpotcatError
 
 CACHE = Path(".cache/demo")
@@ -65,9 +65,9 @@ def main() -> None:
     catalog = spotcat.open_catalog(RUN / "catalog.zarr")
     figures = RUN / "figures"
     print_real_stars(catalog)
-    draw_real_stars(catalog, figures)
     compare_simulated_stars(catalog, figures / "recovery.png")
-    print(f"\ncatalog: {RUN / 'catalog.zarr'}\nfigures: {figures}")
+    page = report(RUN / "catalog.zarr", RUN / "report", PUBLISHED, real_stars(catalog).column("name").tolist())
+    print(f"\ncatalog: {RUN / 'catalog.zarr'}\nfigures: {figures}\nreport:  {page}")
 
 
 def fetch(folder: Path) -> None:
@@ -126,13 +126,6 @@ def print_real_stars(catalog: Catalog) -> None:
         known = f"{period:9.4f}  {prot / period - 1:+7.1%}" if reference else f"{'-':>9}  {'-':>7}"
         words = "; ".join([reference or "no published period", *Flag(int(flags)).words])
         print(f"{name:14}  {prot:8.4f}  {lower:7.4f}..{upper:7.4f}  {known}  {words}")
-
-
-def draw_real_stars(catalog: Catalog, folder: Path) -> None:
-    published = published_periods()
-    for name in real_stars(catalog).column("name"):
-        period = published[name][0] if name in published else None
-        show(RUN / "catalog.zarr", name, folder / f"{name.replace(' ', '-')}.png", period)
 
 
 def compare_simulated_stars(catalog: Catalog, out: Path) -> None:

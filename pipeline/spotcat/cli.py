@@ -97,6 +97,11 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("name", metavar="NAME", help="such as 'KIC 10002792'")
     show.add_argument("--out", metavar="FILE", type=Path, required=True, help="PNG, PDF or SVG file to write")
     show.add_argument("--literature", metavar="CSV", help="table of published periods: name, period [d], reference")
+    page = add("report", _report, "write a survey page that opens from disk: diagrams, table, pages of stars")
+    page.add_argument("catalog", metavar="CATALOG")
+    page.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
+    page.add_argument("--literature", metavar="CSV", help="table of published periods: name, period [d], reference")
+    page.add_argument("--stars", metavar="A,B", help="stars with a page (default: the clearest six)")
     _add_stages(add("simulate", _simulate, "make a survey with known truth"), site=False)
     return parser
 
@@ -211,6 +216,13 @@ def _show(options: argparse.Namespace) -> None:
 
     table = read_literature(options.literature) if options.literature else {}
     show(options.catalog, options.name, options.out, published_period(table, options.name))
+
+
+def _report(options: argparse.Namespace) -> None:
+    from spotcat.report.survey_page import report
+
+    stars = None if options.stars is None else [name.strip() for name in options.stars.split(",") if name.strip()]
+    print(report(options.catalog, options.out, options.literature, stars))
 
 
 def _simulate(options: argparse.Namespace) -> None:

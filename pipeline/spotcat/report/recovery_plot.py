@@ -9,7 +9,14 @@ import numpy as np
 from spotcat.report.style import DATA, GUIDE, log_periods, picture
 
 
-def plot_recovery(true: np.ndarray, found: np.ndarray, detected: np.ndarray, title: str, out: str | Path) -> Path:
+def plot_recovery(
+    true: np.ndarray,
+    found: np.ndarray,
+    detected: np.ndarray,
+    title: str,
+    out: str | Path,
+    reference: str = "true photometric period",
+) -> Path:
     """Draw the periods found against the true ones, with the lines on which they are right, doubled or halved.
 
     Args:
@@ -18,6 +25,7 @@ def plot_recovery(true: np.ndarray, found: np.ndarray, detected: np.ndarray, tit
         detected: whether rotation counts as detected, shape (n,); those stars are filled, the others open.
         title: a line above the plot, such as the fraction recovered.
         out: the file to write, PNG, PDF or SVG by its suffix.
+        reference: what the true periods are, for the axis.
 
     Returns:
         The file.
@@ -42,7 +50,7 @@ def plot_recovery(true: np.ndarray, found: np.ndarray, detected: np.ndarray, tit
             true[~detected], found[~detected], 16, "white", edgecolors=DATA, lw=0.7, label="not detected", zorder=2
         )
         axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
-        axes.set(xlabel="true photometric period [d]", ylabel="recovered period [d]", title=title)
+        axes.set(xlabel=f"{reference} [d]", ylabel="recovered period [d]", title=title)
         log_periods(axes.xaxis)
         log_periods(axes.yaxis)
         axes.legend(loc="upper left", handlelength=1.6, labelspacing=0.3)
