@@ -233,7 +233,7 @@ def test_the_keyboard_does_it_all(clean: Page, large: Path) -> None:
     clean.press("/")
     clean.write("tic 4999")
     assert _count(clean) == "15 of 50,000 stars"  # 4999 to 44999, and 49990 to 49999
-    focused = "document.activeElement.textContent || document.activeElement.ariaLabel"
+    focused = "document.activeElement.ariaLabel || document.activeElement.textContent"
     seen = []
     while "prot" not in seen:
         clean.press("Tab")

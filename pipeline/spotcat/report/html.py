@@ -113,17 +113,27 @@ def star(row: Catalog, picture: str) -> str:
 
 
 def _star_rows(row: Catalog) -> Iterable[str]:
+    """One line for each column, with its 68 % interval where it has one."""
     for name in row.names:
-        column, value = row.columns[name], row.column(name)[0]
-        about = attributes(column)
-        words = dict(zip(about.get("flag_values", ()), about.get("flag_meanings", "").split(), strict=False))
-        shown = f"{value:.6g}" if isinstance(value, float | np.floating) else str(words.get(value, value))
-        missing = shown == "nan"
-        unit = f" {escape(column.unit)}" if column.unit and not missing else ""
+        if name.endswith(("_lower", "_upper")):
+            continue
+        column = row.columns[name]
+        shown = _shown(row, name)
+        if f"{name}_lower" in row.names and shown != "–":
+            shown += f"<br><small>{_shown(row, f'{name}_lower')} … {_shown(row, f'{name}_upper')}</small>"
+        unit = f"<br><small>[{escape(column.unit)}]</small>" if column.unit else ""
         yield (
-            f'<tr><th scope="row"><code>{name}</code></th><td class="number">{"–" if missing else escape(shown)}{unit}'
-            f"</td><td>{escape(column.description)}</td></tr>"
+            f'<tr><th scope="row"><code>{name}</code>{unit}</th>'
+            f'<td class="number">{shown}</td><td>{escape(column.description)}</td></tr>'
         )
+
+
+def _shown(row: Catalog, name: str) -> str:
+    about, value = attributes(row.columns[name]), row.column(name)[0]
+    words = dict(zip(about.get("flag_values", ()), about.get("flag_meanings", "").split(), strict=False))
+    if isinstance(value, float | np.floating):
+        return f"{value:.6g}" if np.isfinite(value) else "–"
+    return escape(str(words.get(value, value)).replace("_", " ") if words else str(value))
 
 
 def _numbers(catalog: Catalog, compared: Comparison | None) -> str:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 PHASES = 120
 """Phases at which a rotation is drawn."""
 
+_WIDE = 5.0
+"""An interval whose ends are further apart than this factor is drawn on a logarithmic axis."""
+
 PARAMETERS = (
     ("prot", "P [d]", np.inf),
     ("peq", r"$P_\mathrm{eq}$ [d]", np.inf),
@@ -89,15 +92,22 @@ def _marginal(axes: Axes, value: float, low: float, high: float, highest: float)
         axes.set(xticks=[])
         axes.text(0.5, 0.5, "no interval", transform=axes.transAxes, ha="center", va="center", color="0.5")
         return
+    is_wide = high > _WIDE * low > 0
+    if is_wide:
+        axes.set_xscale("log")
+    stretch, back = (np.log, np.exp) if is_wide else (np.positive, np.positive)
+    below, above = stretch(value) - stretch(low), stretch(high) - stretch(value)
     # A mode may lie outside its interval where the posterior is skew.
     widths = [max(width, 0.02 * max(below, above)) for width in (below, above)]
-    x = np.linspace(max(value - 3 * widths[0], 0.0), min(value + 3 * widths[1], highest), 300)
-    density = np.exp(-0.5 * ((x - value) / np.where(x < value, *widths)) ** 2)
+    ends = stretch(value) - 3 * widths[0], min(stretch(value) + 3 * widths[1], stretch(highest))
+    u = np.linspace(ends[0] if is_wide else max(ends[0], 0.0), ends[1], 300)
+    x, density = back(u), np.exp(-0.5 * ((u - stretch(value)) / np.where(u < stretch(value), *widths)) ** 2)
     axes.plot(x, density, color=DATA, lw=0.8)
     axes.fill_between(x, density, where=((x >= low) & (x <= high)).tolist(), color="0.8", lw=0)
     axes.axvline(value, 0, 1 / 1.1, color=MODEL, lw=0.8)
     axes.margins(x=0)
-    axes.locator_params(axis="x", nbins=4)
+    if not is_wide:
+        axes.locator_params(axis="x", nbins=4)
     axes.minorticks_off()
 
 
