@@ -131,7 +131,7 @@ def test_names_become_file_names_that_differ() -> None:
 
 
 def test_the_script_is_short() -> None:
-    script = Path(__file__).parents[2] / "pipeline/spotcat/report/site/report.js"
+    script = Path(__file__).parents[2] / "pipeline/spotcat/report/assets/report.js"
     assert len(script.read_text().splitlines()) < 200
 
 

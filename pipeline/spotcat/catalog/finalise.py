@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 ROWS = 65_536
 """Stars in a chunk of a table column: 10^6 rows filter four times faster than in chunks of 256."""
 
+_TEXT_ROWS = 8_192
+"""Stars in a chunk of text; decoding 65,536 texts takes 8 ms, half the time of looking up a star.  Divides `ROWS`."""
+
 _ARRAY_ROWS = 4_096
 """Stars in a chunk of an array, which is hundreds of values wide; divides `ROWS`."""
 
@@ -86,8 +89,10 @@ def _write_columns(group: zarr.Group, index: _Index, columns: Sequence[Column]) 
     arrays = {}
     for column in columns:
         shape = (n_stars, *_tail(column, index))
-        rows = ROWS if len(shape) == 1 else _ARRAY_ROWS
-        arrays[column.name] = create_array(group, column, shape, rows, attributes(column))
+        rows = _TEXT_ROWS if column.dtype == "str" else ROWS
+        arrays[column.name] = create_array(
+            group, column, shape, rows if len(shape) == 1 else _ARRAY_ROWS, attributes(column)
+        )
     kept: dict[str, list[np.ndarray]] = {name: [] for name in INDEXED}
     for start in range(0, n_stars, ROWS):
         stop = min(start + ROWS, n_stars)

@@ -52,7 +52,7 @@ def report(
     pages = {name: f"stars/{html.file_name(name)}.html" for name in chosen}
     with replacing_folder(out) as folder:
         for name in (html.MARK, "report.css"):
-            write_file(folder / name, files("spotcat.report").joinpath("site", name).read_bytes())
+            write_file(folder / name, files("spotcat.report").joinpath("assets", name).read_bytes())
         write_file(folder / "data.js", table_script(catalog, pages).encode())
         figures = _diagrams(catalog, folder / "figures")
         compared = compare_literature(catalog, published) if published else None
