@@ -151,6 +151,15 @@ def test_a_selection_can_be_changed_without_touching_the_catalog(catalog: Catalo
     assert catalog["prot"].values[0] == before
 
 
+def test_a_catalog_shows_its_first_stars(catalog: Catalog) -> None:
+    lines = repr(catalog).splitlines()
+    assert lines[0] == f"sample: 20 stars, {len(COLUMNS)} columns"
+    assert [line.split()[:2] for line in lines[3:-1]] == [["KIC", str(number)] for number in range(10)]
+    assert lines[-1] == "..."
+    assert repr(catalog.query("star_id == 3", ["prot"])).splitlines()[0] == "sample: 1 star, 1 columns"
+    assert repr(Catalog({}, {})) == "0 stars, 0 columns"
+
+
 def test_opening_reads_no_column(catalog_path: Path) -> None:
     for path in catalog_path.glob("*/c/*"):
         if path.is_file():

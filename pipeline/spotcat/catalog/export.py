@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 
 from spotcat.catalog.atomic import write_file
+from spotcat.catalog.schema import PRINTED
 from spotcat.config import nearest
 from spotcat.status import InputError
 
@@ -87,6 +88,18 @@ def _bytes(rows: Catalog, form: str) -> bytes:
         return tables.ecsv_text(rows).encode()
     writers = {"fits": tables.fits_bytes, "votable": tables.votable_bytes, "parquet": tables.parquet_bytes}
     return writers[form](rows)
+
+
+def preview(catalog: Catalog) -> str:
+    """The first stars as a table, for a person who looks at a catalog in Python."""
+    names = [name for name in PRINTED if name in catalog.names] or catalog.names
+    text = io.StringIO()
+    export(catalog.select(names).head(10), "table", text)
+    title = f"{catalog.attrs['survey']}: " if catalog.attrs.get("survey") else ""
+    *lines, count = text.getvalue().splitlines()
+    if len(catalog) > 10:
+        lines, count = [*lines, "..."], f"{len(catalog)} stars"
+    return "\n".join([f"{title}{count}, {len(catalog.names)} columns", *lines]).rstrip()
 
 
 def _plain(values: np.ndarray) -> list[Any]:

@@ -7,6 +7,7 @@ take, so it is loaded when a dataset or an array with labels is asked for, and n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -15,8 +16,8 @@ import numpy as np
 
 from spotcat.catalog.expression import Expression
 from spotcat.catalog.index import Index, plain_name
-from spotcat.catalog.schema import MATCHED, PRINTED, Column, check_names
-from spotcat.catalog.sky import separation
+from spotcat.catalog.schema import MATCHED, Column, check_names
+from spotcat.catalog.sky import degrees, separation
 from spotcat.status import InputError
 
 if TYPE_CHECKING:
@@ -51,15 +52,9 @@ class Catalog:
         return next((source.shape[0] for source in self._sources.values()), 0)
 
     def __repr__(self) -> str:
-        from io import StringIO
+        from spotcat.catalog.export import preview
 
-        from spotcat.catalog.export import export
-
-        text = StringIO()
-        export(self.head(10).select([name for name in PRINTED if name in self.names] or self.names), "table", text)
-        title = f"{self.attrs.get('survey', '')}: " if self.attrs.get("survey") else ""
-        lines = text.getvalue().splitlines()[:-1]
-        return "\n".join([f"{title}{len(self)} stars, {len(self.names)} columns", *lines, *["..."] * (len(self) > 10)])
+        return preview(self)
 
     @property
     def columns(self) -> dict[str, Column]:
@@ -174,7 +169,7 @@ class Catalog:
         Raises:
             InputError: the position or the radius is not one, or a column is unknown.
         """
-        ra, dec, radius = (_degrees(value) for value in (ra, dec, radius))
+        ra, dec, radius = (degrees(value) for value in (ra, dec, radius))
         if not (np.isfinite(ra) and -90 <= dec <= 90):
             raise InputError(f"no position: ra {ra:g}, dec {dec:g}; give degrees, dec from -90 to 90")
         if not 0 <= radius <= 180:
@@ -218,7 +213,7 @@ class Catalog:
             return self._take(rows, wanted, {_MATCH_ROW: other})
         here = [self.column(key) for key in ("ra", "dec")]
         there = [table_column(table, key, degrees=True) for key in ("ra", "dec")]
-        rows, other, away = match_positions(here, there, _degrees(radius))
+        rows, other, away = match_positions(here, there, degrees(radius))
         return self._take(rows, wanted, {_MATCH_ROW: other, _SEPARATION: away})
 
     def sort(self, by: str, *, descending: bool = False) -> Catalog:
@@ -291,16 +286,12 @@ class Catalog:
         """Some rows in memory, with columns that a search adds behind the others."""
         from spotcat.catalog.store import Held
 
-        taken: dict[str, Source] = {
-            name: Held(self._sources[name].column, self._sources[name].read(rows)) for name in names
-        }
+        sources = [self._sources[name] for name in dict.fromkeys(names)]
+        # Reading decompresses outside Python's lock, and waits where the catalog is behind a URL.
+        with ThreadPoolExecutor(4) as pool:
+            read = pool.map(lambda source: source.read(rows), sources)
+            taken: dict[str, Source] = {
+                source.column.name: Held(source.column, values) for source, values in zip(sources, read, strict=True)
+            }
         taken |= {column.name: Held(column, values) for column, values in (added or {}).items()}
         return Catalog(taken, self.attrs)
-
-
-def _degrees(value: Any) -> float:
-    """A number of degrees, or an astropy quantity in degrees."""
-    try:
-        return float(value.to_value("deg") if hasattr(value, "to_value") else value)
-    except (TypeError, ValueError):
-        raise InputError(f"not an angle in degrees: {value!r}") from None

@@ -7,8 +7,11 @@ runs of the sorted lists (Gray, Nieto-Santisteban & Szalay 2006, MSR-TR-2006-52)
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+
+from spotcat.status import InputError
 
 ZONE = 0.5
 """Height of a zone [deg]."""
@@ -75,3 +78,15 @@ def ra_ranges(ra: float, dec: float, radius: float) -> Iterator[tuple[float, flo
         yield low + 360, 360.0
     if high > 360:
         yield 0.0, high - 360
+
+
+def degrees(value: Any) -> float:
+    """A number of degrees, or an astropy quantity, as a number of degrees.
+
+    Raises:
+        InputError: it is neither.
+    """
+    try:
+        return float(value.to_value("deg") if hasattr(value, "to_value") else value)
+    except (TypeError, ValueError):
+        raise InputError(f"not an angle in degrees: {value!r}") from None

@@ -5,6 +5,8 @@ Import this module only when a catalog is opened: it loads zarr.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -149,8 +151,8 @@ def open_columns(group: zarr.Group, columns: tuple[Column, ...]) -> dict[str, St
     Raises:
         FileNotFoundError: a column or a chunk of one is missing.
     """
-    found = {}
-    for column in columns:
+
+    def opened(column: Column) -> Stored:
         try:
             array = group[column.name]
         except KeyError:
@@ -158,8 +160,11 @@ def open_columns(group: zarr.Group, columns: tuple[Column, ...]) -> dict[str, St
         if not isinstance(array, zarr.Array):
             raise FileNotFoundError(f"column {column.name} is no array")
         _check_chunks(group, array)
-        found[column.name] = Stored(column, array)
-    return found
+        return Stored(column, array)
+
+    # Together: behind a URL each column's description is a request of its own.
+    with ThreadPoolExecutor(8) as pool:
+        return {stored.column.name: stored for stored in pool.map(opened, columns)}
 
 
 def _local(path: Path) -> LocalStore:
@@ -183,7 +188,7 @@ def _check_chunks(group: zarr.Group, array: zarr.Array) -> None:
     if root is None:
         return
     chunks = root / array.path / "c"
-    found = sum(1 for _ in chunks.iterdir()) if chunks.is_dir() else 0
+    found = len(os.listdir(chunks)) if chunks.is_dir() else 0  # noqa: PTH208 -- three times as fast
     expected = -(-array.shape[0] // array.chunks[0])
     if found != expected:
         raise FileNotFoundError(f"column {array.basename} has {found} of {expected} chunks")
