@@ -113,6 +113,26 @@ def test_an_unknown_star_is_refused(catalog: Catalog, name: str) -> None:
         catalog.star(name)
 
 
+def test_a_selection_without_names_cannot_be_asked_for_one(catalog: Catalog) -> None:
+    with pytest.raises(InputError, match="unknown column 'name'; known: prot, ra"):
+        catalog.query("", ["prot", "ra"]).star("KIC 7")
+    with pytest.raises(InputError, match="unknown column 'dec'"):
+        catalog.query("", ["prot", "ra"]).cone(1, 2, 3)
+
+
+def test_sorting_puts_missing_values_last_either_way(catalog: Catalog) -> None:
+    prot = columns(IDS)["prot"]
+    known = np.flatnonzero(np.isfinite(prot))
+    missing = np.flatnonzero(np.isnan(prot))
+    for descending in (False, True):
+        order = known[np.argsort(prot[known])][:: -1 if descending else 1]
+        found = catalog.sort("prot", descending=descending)
+        assert found.column("star_id").tolist() == [*order, *missing]
+    assert catalog.sort("name").column("name").tolist() == sorted(f"KIC {number}" for number in IDS)
+    with pytest.raises(InputError, match="did you mean 'prot'"):
+        catalog.sort("prott")
+
+
 def test_an_ambiguous_name_asks_for_the_id(tmp_path: Path) -> None:
     given = columns([1, 2, 3, 4])
     given["name"] = np.array(["field a", "Field A", "twin", "twin"])

@@ -267,6 +267,7 @@ class Catalog:
 
     def _find(self, name: str) -> np.ndarray:
         """Rows with this name, else with this star id, else with this name but for spaces and case."""
+        check_names(("name", "star_id"), self._sources)
         candidates = self._index.named(name) if self._index else np.arange(len(self))
         names = self._sources["name"].read(candidates)
         exact = candidates[names == name]
