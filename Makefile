@@ -40,6 +40,7 @@ bench: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python tests/benchmarks/speed.py
 	$(BIN)/python tests/benchmarks/recovery.py
+	$(BIN)/python tests/benchmarks/catalog.py
 
 clean:
 	rm -rf $(VENV) .cache runs site .pytest_cache .mypy_cache .ruff_cache

@@ -171,6 +171,7 @@ def test_a_long_gap_breaks_the_time_axis(tmp_path: Path) -> None:
         {"lifetime_flag": np.int8(3), "prot_lower": 5.1, "kappa_lower": 5.0, "kappa_upper": 5.0},
         {"prot": 400.0, "prot_lower": np.nan, "prot_upper": np.nan},
         {"prot": 0.6},
+        {"spot_lifetime_lower": 0.1, "spot_lifetime_upper": 1e6, "inc_upper": 9.0},
     ],
 )
 def test_odd_results_are_drawn_too(tmp_path: Path, columns: dict[str, Any]) -> None:
