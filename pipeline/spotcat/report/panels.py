@@ -99,7 +99,8 @@ def _marginal(axes: Axes, value: float, low: float, high: float, highest: float)
     below, above = stretch(value) - stretch(low), stretch(high) - stretch(value)
     # A mode may lie outside its interval where the posterior is skew.
     widths = [max(width, 0.02 * max(below, above)) for width in (below, above)]
-    ends = stretch(value) - 3 * widths[0], min(stretch(value) + 3 * widths[1], stretch(highest))
+    reach = 1.5 if is_wide else 3.0
+    ends = stretch(value) - reach * widths[0], min(stretch(value) + reach * widths[1], stretch(highest))
     u = np.linspace(ends[0] if is_wide else max(ends[0], 0.0), ends[1], 300)
     x, density = back(u), np.exp(-0.5 * ((u - stretch(value)) / np.where(u < stretch(value), *widths)) ** 2)
     axes.plot(x, density, color=DATA, lw=0.8)
