@@ -20,8 +20,9 @@ $(READY): pyproject.toml
 demo: $(READY)
 	$(BIN)/python workflows/demo.py
 
+# Two processes, each file in one: its tests share what they have fitted.
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check pipeline tests workflows docs

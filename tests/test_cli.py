@@ -45,7 +45,22 @@ def _spotcat(*arguments: object, cwd: Path | None = None) -> subprocess.Complete
 def test_version_and_help() -> None:
     assert _spotcat("--version").stdout == f"spotcat {__version__}\n"
     words = _spotcat("--help").stdout
-    for command in ("run", "ingest", "fit", "finalise", "status", "query", "validate", "schema", "show", "simulate"):
+    for command in (
+        "run",
+        "ingest",
+        "fit",
+        "finalise",
+        "status",
+        "plan",
+        "submit",
+        "cancel",
+        "query",
+        "validate",
+        "schema",
+        "report",
+        "show",
+        "simulate",
+    ):
         assert f"\n    {command} " in words
         assert _spotcat(command, "--help").returncode == 0
 
@@ -83,6 +98,17 @@ def test_query_sorts_counts_and_searches_the_sky(catalog: Path) -> None:
     assert rows[0]["separation"] == pytest.approx(0.7193, abs=1e-4)
     assert "separation" in _spotcat("query", catalog, "--cone", "295,44,0.8").stdout
     assert _spotcat("query", catalog, "--cone", "295,44,0.8", "--count").stdout == "3\n"
+
+
+def test_query_keeps_reliable_detections(tmp_path: Path) -> None:
+    alarm = np.array([0.2, 0.05, 0.001, np.nan, 0.001])
+    columns = {"star_id": np.arange(5), "name": np.array(list("abcde")), "status": np.zeros(5, "i1")}
+    columns |= {"false_alarm": alarm, "rotating": np.array([1, 1, 1, 0, 0], "i1")}
+    write_part(tmp_path / "part", columns, {})
+    finalise([tmp_path / "part"], tmp_path / "catalog.zarr", {})
+    for threshold, expression, names in (("0.9", "", "bc"), ("0.99", "", "c"), ("0.9", "star_id < 2", "b")):
+        done = _spotcat("query", tmp_path / "catalog.zarr", expression, "--threshold", threshold, "--format", "json")
+        assert "".join(row["name"] for row in json.loads(done.stdout)) == names
 
 
 @pytest.mark.parametrize("suffix", ["fits", "vot", "parquet", "ecsv"])
@@ -155,6 +181,9 @@ _MISTAKES: dict[str, tuple[list[str], str]] = {
     "finalise before ingest": (["finalise", "good.toml"], "no light-curve store"),
     "unwritable output": (["run", "unwritable.toml"], "file/run: cannot be written"),
     "unwritable output, ingest": (["ingest", "unwritable.toml"], "file/run: cannot be written"),
+    "bad share": (["run", "good.toml", "--share", "9/8"], "--share must be K/N with K in 1..N, such as 3/8, got '9/8'"),
+    "no Slurm in the site": (["submit", "good.toml"], "[slurm] needs shape = 'allocation' or 'array'"),
+    "nothing to cancel": (["cancel", "."], ".: no run here"),
     "no run": (["status", "."], ".: no run here"),
     "no run by recipe": (["status", "fresh.toml"], "fresh: no run here"),
     "no catalog": (["query", "none.zarr"], "none.zarr: no such catalog"),
@@ -166,6 +195,7 @@ _MISTAKES: dict[str, tuple[list[str], str]] = {
     "unknown format": (["query", "CATALOG", "--format", "jsn"], "did you mean 'json'?"),
     "unknown star": (["query", "CATALOG", "--star", "KIC 99"], "no star 'KIC 99'"),
     "unknown column to sort by": (["query", "CATALOG", "--sort=-prt"], "did you mean 'prot'?"),
+    "no reliability": (["query", "CATALOG", "--threshold", "2"], "--threshold takes a reliability from 0 to 1"),
     "no cone": (["query", "CATALOG", "--cone", "1,2"], "--cone takes RA,DEC,RADIUS in degrees"),
     "no position": (["query", "CATALOG", "--cone", "1,99,2"], "no position: ra 1, dec 99"),
     "binary to the screen": (["query", "CATALOG", "--format", "fits"], "fits is not text; name a file with --out"),

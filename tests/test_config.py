@@ -18,12 +18,14 @@ from spotcat.config import (
     Recipe,
     SimulateConfig,
     Site,
+    SlurmConfig,
     SurveyConfig,
     digest,
     load_recipe,
     load_site,
+    seconds,
     to_dict,
-    write_recipe,
+    write_config,
 )
 from spotcat.status import InputError, RunError
 
@@ -160,19 +162,19 @@ def test_a_recipe_that_is_not_text_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("recipe", [FULL, Recipe(SurveyConfig("a", "b", 0))], ids=["full", "least"])
 def test_a_written_recipe_reads_back_equal_and_in_full(tmp_path: Path, recipe: Recipe) -> None:
-    write_recipe(recipe, tmp_path / "recipe.toml")
+    write_config(recipe, tmp_path / "recipe.toml")
     assert load_recipe(tmp_path / "recipe.toml") == recipe
     assert tomllib.loads((tmp_path / "recipe.toml").read_text()) == to_dict(recipe)
     assert set(to_dict(recipe)["fit"]) == set(FitConfig.__dataclass_fields__)
     before = (tmp_path / "recipe.toml").read_bytes()
-    write_recipe(load_recipe(tmp_path / "recipe.toml"), tmp_path / "recipe.toml")
+    write_config(load_recipe(tmp_path / "recipe.toml"), tmp_path / "recipe.toml")
     assert (tmp_path / "recipe.toml").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["recipe.toml"]
 
 
 def test_a_recipe_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"nowhere/recipe\.toml: cannot be written"):
-        write_recipe(FULL, tmp_path / "nowhere" / "recipe.toml")
+        write_config(FULL, tmp_path / "nowhere" / "recipe.toml")
 
 
 def test_a_digest_depends_on_every_value_and_on_nothing_else() -> None:
@@ -209,10 +211,32 @@ def test_a_site_has_defaults_and_is_checked(tmp_path: Path) -> None:
         ("workers = -1", "workers must not be negative"),
         ("workers = 1.5", "'workers' must be int"),
         ("worker = 1", "unknown key 'worker'; did you mean 'workers'"),
+        ("executor = 'scheduler'", "needs scheduler_file"),
+        ("platform = 'tpu'", "platform must be cpu or cuda, not 'tpu'"),
+        ("chunk_seconds = -1", "chunk_seconds must not be negative"),
+        ("patience = 0", "patience must be positive"),
+        ("[slurm]\nshape = 'pyramid'", "slurm.shape must be allocation or array, not 'pyramid'"),
+        ("[slurm]\nnodes = 0", "slurm.nodes"),
+        ("[slurm]\ncpus_per_worker = 0", "slurm.cpus_per_worker"),
+        ("[slurm]\ngpus_per_node = -1", "slurm.gpus_per_node"),
+        ("platform = 'cuda'\n[slurm]\nshape = 'array'", "cuda needs slurm.gpus_per_node"),
+        ("[slurm]\nwalltime = '1 hour'", "slurm.walltime must be .* got '1 hour'"),
+        ("[slurm]\nwalltime = '00:05:00'", "longer than slurm.drain"),
+        ("[slurm]\nnode = 2", "unknown key 'slurm.node'; did you mean 'nodes'"),
     ):
         path.write_text(text)
         with pytest.raises(InputError, match=message):
             load_site(path)
+
+
+def test_a_written_site_reads_back_equal(tmp_path: Path) -> None:
+    site = Site("local", 2, scratch="/a b", slurm=SlurmConfig("array", setup=("module load 'x y'",), nodes=3))
+    write_config(site, tmp_path / "site.toml")
+    assert load_site(tmp_path / "site.toml") == site
+
+
+def test_a_walltime_in_seconds() -> None:
+    assert [seconds(text) for text in ("00:00:09", "01:30:00", "2-00:00:01", "90", "1:2:3")] == [9, 5400, 172801, 0, 0]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "workflows").glob("recipes/*.toml")), ids=lambda path: path.name)

@@ -18,7 +18,8 @@ PACKAGE = Path(spotcat.__file__).parent
 EVERYWHERE = {"config", "status"}
 ARROWS: dict[str, set[str]] = {
     "status": set(),
-    "config": {"status"},
+    "toml": {"status"},
+    "config": {"status", "toml"},
     "star": set(),
     "gp": {"star"},
     "fit": {"gp", "star"},
@@ -27,7 +28,8 @@ ARROWS: dict[str, set[str]] = {
     "run": {"fit", "ingest", "catalog"},
     "check": {"star", "gp", "fit", "ingest", "catalog"},
     "report": {"star", "gp", "ingest", "catalog"},
-    "cli": {"run", "check", "report", "catalog", "ingest"},
+    "validation": {"run", "check", "catalog"},
+    "cli": {"run", "check", "report", "catalog", "ingest", "validation"},
     "__main__": {"cli"},
 }
 OWNERS: dict[str, set[str]] = {

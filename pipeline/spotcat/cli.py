@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from spotcat import __version__
-from spotcat.status import InputError, SpotcatError
+from spotcat.status import InputError, RunError, SpotcatError
 
 if TYPE_CHECKING:
     from spotcat.run.stages import CatalogSummary
@@ -81,12 +81,20 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
         return sub
 
-    _add_stages(add("run", _run, "ingest, fit and finalise a survey, or go on where it was left"), site=True)
+    run = add("run", _run, "ingest, fit and finalise a survey, or go on where it was left")
+    _add_stages(run, site=True)
+    run.add_argument("--share", metavar="K/N", help="fit each N-th chunk from the K-th on; others do the rest")
+    run.add_argument("--scheduler-file", metavar="FILE", help="use the workers of this Dask scheduler")
     _add_stages(add("ingest", _ingest, "read a survey's light curves into its store"), site=False)
     _add_stages(add("fit", _fit, "fit the stars of an ingested survey"), site=True)
     _add_stages(add("finalise", _finalise, "join the fitted stars into a catalog"), site=False)
     status = add("status", _status, "say how far a run is")
     status.add_argument("run", metavar="RUN", help="run folder, or recipe")
+    _add_stages(add("plan", _plan, "say what the rest of an ingested survey will take"), site=True)
+    submit = add("submit", _submit, "run a survey as a Slurm job")
+    _add_stages(submit, site=True)
+    submit.add_argument("--dry-run", action="store_true", help="write the job's script and show it, no more")
+    add("cancel", _cancel, "cancel a run's Slurm job").add_argument("run", metavar="RUN", help="run folder, or recipe")
     _add_query(add("query", _query, "select stars of a catalog"))
     check = add("validate", _validate, "check every byte, column and count of a catalog")
     check.add_argument("catalog", metavar="CATALOG")
@@ -103,7 +111,14 @@ def _parser() -> argparse.ArgumentParser:
     page.add_argument("--literature", metavar="CSV", help="table of published periods: name, period [d], reference")
     page.add_argument("--stars", metavar="A,B", help="stars with a page (default: the clearest six)")
     _add_stages(add("simulate", _simulate, "make a survey with known truth"), site=False)
+    _add_check(add("check", _check, "fit simulated surveys and compare with what is true of them"))
     return parser
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", metavar="WHAT", choices=("recovery", "calibrate"), help="recovery or calibrate")
+    _add_stages(parser, site=True)
+    parser.add_argument("--out", metavar="FILE", type=Path, help="calibrate: file to write the table to")
 
 
 def _add_stages(parser: argparse.ArgumentParser, *, site: bool) -> None:
@@ -118,6 +133,9 @@ def _add_query(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--columns", metavar="A,B", help="columns to give, in that order")
     parser.add_argument("--star", metavar="NAME", help="one star, by name or star id")
     parser.add_argument("--cone", metavar="RA,DEC,RADIUS", help="stars around a position, all in degrees")
+    parser.add_argument(
+        "--threshold", metavar="R", type=float, help="only rotation detected this reliably, such as 0.99"
+    )
     parser.add_argument("--sort", metavar="COLUMN", help="order by a column; --sort=-COLUMN from high to low")
     parser.add_argument("--limit", metavar="N", type=int, help="give the first N stars only")
     parser.add_argument("--count", action="store_true", help="print only how many stars there are")
@@ -127,10 +145,19 @@ def _add_query(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from spotcat.config import load_recipe, load_site
-    from spotcat.run.stages import run_survey
+    from dataclasses import replace
 
-    _print_summary(run_survey(load_recipe(options.recipe), load_site(options.site)))
+    from spotcat.config import load_recipe, load_site
+    from spotcat.run.stages import run_share, run_survey
+    from spotcat.run.survey import Share
+
+    recipe, site = load_recipe(options.recipe), load_site(options.site)
+    if options.scheduler_file:
+        site = replace(site, executor="scheduler", scheduler_file=options.scheduler_file)
+    if options.share is None:
+        _print_summary(run_survey(recipe, site))
+    elif (summary := run_share(recipe, site, Share.parse(options.share))) is not None:
+        _print_summary(summary)
 
 
 def _ingest(options: argparse.Namespace) -> None:
@@ -159,24 +186,54 @@ def _print_summary(summary: CatalogSummary) -> None:
     print(f"{summary.path}: {summary.n_stars} stars ({counts})")
 
 
-def _status(options: argparse.Namespace) -> None:
-    from spotcat.config import load_recipe
-    from spotcat.run.stages import status_of
+def _plan(options: argparse.Namespace) -> None:
+    from spotcat.config import load_recipe, load_site
+    from spotcat.run.forecast import forecast
 
-    path = Path(options.run)
-    status = status_of(path if path.is_dir() else load_recipe(path).survey.output)
-    if status.finished:
-        stage = "finished"
-    elif not status.n_stars:
-        stage = "nothing ingested yet"
-    else:
-        stage = (
-            f"{status.n_done} of {status.n_stars} stars and {status.chunks_done} of {status.n_chunks} chunks "
-            f"fitted in {status.seconds:.0f} s of work"
-        )
-    print(f"{status.name}: {stage}{'; at work' if status.running else ''}")
-    if status.changed:
-        print(status.changed)
+    print("\n".join(forecast(load_recipe(options.recipe), load_site(options.site)).lines()))
+
+
+def _submit(options: argparse.Namespace) -> None:
+    from spotcat.config import load_recipe, load_site
+    from spotcat.run.slurm import submit
+
+    recipe = load_recipe(options.recipe)
+    submission = submit(recipe, load_site(options.site), dry_run=options.dry_run)
+    if options.dry_run:
+        print(Path(submission.script).read_text(), end="")
+        return
+    run = recipe.survey.output
+    print(f"job {submission.job}: {submission.script}")
+    print(f"spotcat status {run}    # how far it is")
+    print(f"tail -F {run}/slurm/{submission.job}*.log    # what it says")
+    print(f"spotcat cancel {run}    # end it; what is done is kept")
+
+
+def _cancel(options: argparse.Namespace) -> None:
+    from spotcat.run.slurm import cancel
+
+    print(f"job {cancel(_run_folder(options.run))} cancelled; submitting again goes on where it was")
+
+
+def _run_folder(path: str) -> Path:
+    """The run folder that a person names by itself or by its recipe."""
+    from spotcat.config import load_recipe
+
+    return Path(path) if Path(path).is_dir() else Path(load_recipe(path).survey.output)
+
+
+def _status(options: argparse.Namespace) -> None:
+    from spotcat.run.folder import RunFolder
+    from spotcat.run.slurm import job_states
+    from spotcat.run.state import status_of
+
+    folder = _run_folder(options.run)
+    print("\n".join(status_of(folder).lines()))
+    try:
+        print("".join(f"{line}\n" for line in job_states(RunFolder(folder))), end="")
+    except RunError as error:
+        # The rest of the status needs no Slurm.
+        print(f"its job is not known: {error}")
 
 
 def _query(options: argparse.Namespace) -> None:
@@ -184,9 +241,8 @@ def _query(options: argparse.Namespace) -> None:
     from spotcat.catalog.request import Request, answer
 
     form = options.format or (format_of(options.out) if options.out else "table")
-    request = Request(
-        options.expression, options.columns, options.star, options.cone, options.sort, options.limit, form == "table"
-    )
+    asked = ("expression", "columns", "star", "cone", "sort", "limit", "threshold")
+    request = Request(**{name: getattr(options, name) for name in asked}, printed=form == "table")
     if options.count:
         print(len(answer(options.catalog, replace(request, columns="star_id"))))
         return
@@ -223,6 +279,21 @@ def _report(options: argparse.Namespace) -> None:
 
     stars = None if options.stars is None else [name.strip() for name in options.stars.split(",") if name.strip()]
     print(report(options.catalog, options.out, options.literature, stars))
+
+
+def _check(options: argparse.Namespace) -> None:
+    from spotcat.config import load_recipe, load_site
+    from spotcat.validation import check_calibrate, check_recovery, table
+
+    recipe, site = load_recipe(options.recipe), load_site(options.site)
+    if not recipe.check.sets:
+        raise InputError(f"{options.recipe}: check.sets names no set")
+    if options.what == "recovery":
+        print(table(check_recovery(recipe, site)))
+        return
+    if options.out is None:
+        raise InputError("check calibrate needs --out FILE")
+    check_calibrate(recipe, site, options.out)
 
 
 def _simulate(options: argparse.Namespace) -> None:

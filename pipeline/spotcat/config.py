@@ -6,21 +6,17 @@ with the file, the key and the nearest known name.  Paths are relative to the cu
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
-import math
 import os
-import tomllib
-from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+import re
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any
 
-from spotcat.status import InputError, RunError
-
-T = TypeVar("T")
+from spotcat.status import RunError
+from spotcat.toml import Rules, build, check, read_toml
+from spotcat.toml import nearest as nearest
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ class FitConfig:
     min_points: int = 50
     """Fewer valid measurements than this are not searched."""
     max_points: int = 2048
-    """Light curves are binned to at most this many grid points."""
+    """Most points of a grid; a longer light curve is binned coarser, and its short periods are searched in pieces."""
     cadence_min: float = 0.0
     """Bin width [d] below which no star is binned; 0 is the native cadence."""
     p_min: float = 0.2
@@ -98,6 +94,10 @@ class SimulateConfig:
 
     folder: str = ""
     n_stars: int = 0
+    source: str = "spots"
+    """spots (this package's model), butterpy (another package's) or quiet (anything but rotation)."""
+    observatory: str = "plain"
+    """plain, kepler (quarters with offsets) or tess (a gap in the middle of the sector)."""
     baseline: float = 150.0
     cadence: float = 0.5
     period: tuple[float, float] = (2.0, 30.0)
@@ -112,6 +112,18 @@ class SimulateConfig:
 
 
 @dataclass(frozen=True)
+class CheckConfig:
+    """The simulated surveys of ``spotcat check``."""
+
+    sets: tuple[str, ...] = ()
+    """Names of sets, such as half-year, or half-year-quiet for stars without rotation."""
+    n_stars: int = 200
+    """Rotators in each set."""
+    n_quiet: int = 200
+    """Stars in each set without rotation."""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A whole survey: what to read, how to fit it and where to put the catalog."""
 
@@ -120,6 +132,36 @@ class Recipe:
     clean: CleanConfig = field(default_factory=CleanConfig)
     fit: FitConfig = field(default_factory=FitConfig)
     simulate: SimulateConfig = field(default_factory=SimulateConfig)
+    check: CheckConfig = field(default_factory=CheckConfig)
+
+
+@dataclass(frozen=True)
+class SlurmConfig:
+    """What a Slurm job asks for; ``spotcat submit`` writes it into the job's script."""
+
+    shape: str = ""
+    """allocation (one job, its workers under one scheduler) or array (one job per node, nothing between them)."""
+    partition: str = ""
+    account: str = ""
+    options: tuple[str, ...] = ()
+    """Further options of sbatch, such as "--qos=regular"."""
+    nodes: int = 1
+    """Nodes of the allocation, or tasks of the array, which have a node each."""
+    workers_per_node: int = 1
+    """Worker processes on a node that is used without its GPUs."""
+    gpus_per_node: int = 0
+    """GPUs used on a node, with a worker process each."""
+    cpus_per_worker: int = 1
+    memory_per_node: str = ""
+    """Such as "64G"; empty is the partition's default."""
+    walltime: str = "01:00:00"
+    """As Slurm writes it: [days-]hours:minutes:seconds."""
+    drain: int = 300
+    """Seconds before the walltime at which no further chunk is begun; more than the longest chunk needs."""
+    max_requeues: int = 10
+    """How often a job that ran out of time goes back to the queue."""
+    setup: tuple[str, ...] = ()
+    """Lines of shell that load modules or activate an environment."""
 
 
 @dataclass(frozen=True)
@@ -127,9 +169,22 @@ class Site:
     """Where a run happens."""
 
     executor: str = "local"
-    """serial (this process) or local (worker processes on this machine)."""
+    """serial (this process), local (worker processes on this machine) or scheduler (workers that are there)."""
     workers: int = 0
     """Worker processes; 0 is one per two gigabytes of memory, at most one per core."""
+    platform: str = "cpu"
+    """cpu or cuda: what JAX computes on; with cuda there is a worker process per visible GPU."""
+    scheduler_file: str = ""
+    """What a running Dask scheduler wrote, for the executor scheduler."""
+    chunk_seconds: int = 3600
+    """A worker process that works on one chunk for longer is ended; 0 is never."""
+    patience: int = 120
+    """A run that has no worker process for this long [s] ends."""
+    scratch: str = ""
+    """Fast folder of each node for temporary files; empty is the system's."""
+    interface: str = ""
+    """Network interface between nodes, such as ib0 or hsn0; empty is the default route's."""
+    slurm: SlurmConfig = field(default_factory=SlurmConfig)
 
 
 def load_recipe(path: str | Path) -> Recipe:
@@ -138,23 +193,20 @@ def load_recipe(path: str | Path) -> Recipe:
     Raises:
         InputError: the file is missing, is not TOML, or a key is unknown, missing or of the wrong type.
     """
-    recipe = _build(Recipe, _read_toml(path), str(path), "")
-    _check_recipe(recipe, str(path))
+    recipe = build(Recipe, read_toml(path), str(path))
+    check(_recipe_rules(recipe), str(path))
     return recipe
 
 
 def load_site(path: str | Path | None) -> Site:
     """Read and check a site; without a path, the default one."""
-    site = Site() if path is None else _build(Site, _read_toml(path), str(path), "")
-    if site.executor not in ("serial", "local"):
-        raise InputError(f"{path}: executor must be 'serial' or 'local', not {site.executor!r}")
-    if site.workers < 0:
-        raise InputError(f"{path}: workers must not be negative, got {site.workers}")
+    site = Site() if path is None else build(Site, read_toml(path), str(path))
+    check(_site_rules(site), str(path))
     return site
 
 
-def write_recipe(recipe: Recipe, path: str | Path) -> None:
-    """Write a recipe with every default filled in; reading it back gives an equal recipe.
+def write_config(config: Recipe | Site, path: str | Path) -> None:
+    """Write a recipe or a site with every default filled in; reading it back gives an equal one.
 
     Raises:
         RunError: the file cannot be written.
@@ -166,7 +218,7 @@ def write_recipe(recipe: Recipe, path: str | Path) -> None:
     partial = path.with_name(path.name + ".partial")
     try:
         with partial.open("wb") as stream:
-            tomli_w.dump(to_dict(recipe), stream)
+            tomli_w.dump(to_dict(config), stream)
             stream.flush()
             os.fsync(stream.fileno())
         partial.replace(path)
@@ -186,63 +238,9 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def nearest(name: str, known: list[str]) -> str:
-    """A hint that names the closest known name, or lists them all."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
-
-
-def _read_toml(path: str | Path) -> dict[str, Any]:
-    try:
-        with Path(path).open("rb") as stream:
-            return tomllib.load(stream)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid TOML ({error})") from None
-
-
-def _build(cls: type[T], data: Mapping[str, Any], path: str, where: str) -> T:
-    """Make a dataclass from a mapping, checking every key and type."""
-    hints = get_type_hints(cls)
-    known = [f.name for f in fields(cls)]  # type: ignore[arg-type]
-    for key in data:
-        if key not in known:
-            raise InputError(f"{path}: unknown key '{where}{key}'; {nearest(key, known)}")
-    values = {}
-    for f in fields(cls):  # type: ignore[arg-type]
-        if f.name in data:
-            values[f.name] = _convert(hints[f.name], data[f.name], path, where + f.name)
-        elif f.default is MISSING and f.default_factory is MISSING:
-            raise InputError(f"{path}: missing key '{where}{f.name}'")
-    return cls(**values)
-
-
-def _convert(kind: Any, value: Any, path: str, where: str) -> Any:
-    if is_dataclass(kind) and isinstance(kind, type):
-        if not isinstance(value, dict):
-            raise InputError(f"{path}: '{where}' must be a section, got {value!r}")
-        return _build(kind, value, path, where + ".")
-    if get_origin(kind) is tuple:
-        inner = get_args(kind)
-        if not isinstance(value, list):
-            raise InputError(f"{path}: '{where}' must be a list, got {value!r}")
-        if inner[-1] is not Ellipsis and len(value) != len(inner):
-            raise InputError(f"{path}: '{where}' must have {len(inner)} values, got {len(value)}")
-        return tuple(_convert(inner[0], item, path, where) for item in value)
-    if kind is float and type(value) is int:
-        value = float(value)
-    if isinstance(kind, UnionType) or type(value) is not kind:
-        raise InputError(f"{path}: '{where}' must be {kind.__name__}, got {value!r}")
-    if kind is float and not math.isfinite(value):
-        raise InputError(f"{path}: '{where}' must be finite, got {value!r}")
-    return value
-
-
-def _check_recipe(recipe: Recipe, path: str) -> None:
-    """Refuse values that no run could use; `path` names the recipe in the message."""
+def _recipe_rules(recipe: Recipe) -> Rules:
     fit, clean = recipe.fit, recipe.clean
-    rules = [
+    return [
         (bool(recipe.survey.name), "survey.name must not be empty"),
         (bool(recipe.survey.output), "survey.output must not be empty"),
         (recipe.survey.seed >= 0, "survey.seed must not be negative"),
@@ -266,15 +264,16 @@ def _check_recipe(recipe: Recipe, path: str) -> None:
             "fit.refine_steps, fit.confirm_steps and fit.polish_steps must be positive",
         ),
         (fit.batch >= 1, "fit.batch must be positive"),
+        *_simulate_rules(recipe.simulate),
+        (min(recipe.check.n_stars, recipe.check.n_quiet) >= 1, "check.n_stars and check.n_quiet must be positive"),
     ]
-    for holds, words in rules + _simulate_rules(recipe.simulate):
-        if not holds:
-            raise InputError(f"{path}: {words}")
 
 
-def _simulate_rules(sim: SimulateConfig) -> list[tuple[bool, str]]:
+def _simulate_rules(sim: SimulateConfig) -> Rules:
     return [
         (sim.n_stars >= 0, "simulate.n_stars must not be negative"),
+        (sim.source in ("spots", "butterpy", "quiet"), "simulate.source must be spots, butterpy or quiet"),
+        (sim.observatory in ("plain", "kepler", "tess"), "simulate.observatory must be plain, kepler or tess"),
         (0 < sim.cadence < sim.baseline, "simulate.cadence must be positive and below simulate.baseline"),
         (0 <= sim.gaps < 1, "simulate.gaps must lie in [0, 1)"),
         (0 < sim.period[0] <= sim.period[1], "simulate.period must be (low, high), low positive"),
@@ -284,3 +283,37 @@ def _simulate_rules(sim: SimulateConfig) -> list[tuple[bool, str]]:
         (0 < sim.n_spots[0] <= sim.n_spots[1], "simulate.n_spots must be (low, high), low positive"),
         (0 <= sim.noise[0] <= sim.noise[1], "simulate.noise must be (low, high), low not negative"),
     ]
+
+
+def _site_rules(site: Site) -> Rules:
+    slurm = site.slurm
+    executors = ("serial", "local", "scheduler")
+    return [
+        (site.executor in executors, f"executor must be {', '.join(executors)}, not {site.executor!r}"),
+        (site.executor != "scheduler" or site.scheduler_file != "", "executor = 'scheduler' needs scheduler_file"),
+        (site.workers >= 0, f"workers must not be negative, got {site.workers}"),
+        (site.platform in ("cpu", "cuda"), f"platform must be cpu or cuda, not {site.platform!r}"),
+        (site.chunk_seconds >= 0, "chunk_seconds must not be negative"),
+        (site.patience > 0, "patience must be positive"),
+        (slurm.shape in ("", "allocation", "array"), f"slurm.shape must be allocation or array, not {slurm.shape!r}"),
+        (min(slurm.nodes, slurm.workers_per_node) >= 1, "slurm.nodes and slurm.workers_per_node must be positive"),
+        (slurm.cpus_per_worker >= 1, "slurm.cpus_per_worker must be positive"),
+        (
+            min(slurm.gpus_per_node, slurm.max_requeues) >= 0,
+            "slurm.gpus_per_node and max_requeues must not be negative",
+        ),
+        (site.platform == "cpu" or not slurm.shape or slurm.gpus_per_node > 0, "cuda needs slurm.gpus_per_node"),
+        (
+            0 < slurm.drain < seconds(slurm.walltime),
+            f"slurm.walltime must be [days-]hours:minutes:seconds and longer than slurm.drain, got {slurm.walltime!r}",
+        ),
+    ]
+
+
+def seconds(walltime: str) -> int:
+    """A walltime in seconds; 0 if it is not one."""
+    found = re.fullmatch(r"(?:(\d+)-)?(\d+):(\d\d):(\d\d)", walltime)
+    if not found:
+        return 0
+    days, hours, minutes, rest = (int(text or 0) for text in found.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + rest

@@ -57,6 +57,8 @@ class Flag(IntFlag):
     METHODS_DISAGREE = 1 << 4
     ERRORS_ESTIMATED = 1 << 5
     FILES_REFUSED = 1 << 6
+    ECLIPSES_SUSPECTED = 1 << 7
+    STRICTLY_PERIODIC = 1 << 8
 
     @property
     def words(self) -> list[str]:
@@ -72,6 +74,8 @@ _FLAG_WORDS = {
     Flag.METHODS_DISAGREE: "Lomb-Scargle and autocorrelation both disagree with the period",
     Flag.ERRORS_ESTIMATED: "flux errors missing, estimated from the scatter",
     Flag.FILES_REFUSED: "some files of this star were refused",
+    Flag.ECLIPSES_SUSPECTED: "narrow dips repeat with the period: eclipses or transits suspected",
+    Flag.STRICTLY_PERIODIC: "no change over many cycles: pulsation or a binary suspected",
 }
 
 
@@ -83,6 +87,7 @@ class LifetimeFlag(IntEnum):
     LOWER_LIMIT = 1
     UPPER_LIMIT = 2
     DEGENERATE_WITH_SHEAR = 3
+    NOT_DETECTED = 4
 
 
 class SpotcatError(Exception):
@@ -99,3 +104,9 @@ class InputError(SpotcatError):
 
 class RunError(SpotcatError):
     """A run that failed: the command ends with exit code 1."""
+
+
+class RunStopped(RunError):
+    """A run that ended early for no fault of its own (exit code 75, as EX_TEMPFAIL): starting it again goes on."""
+
+    exit_code = 75

@@ -13,7 +13,8 @@ from astropy.timeseries import LombScargle
 from scipy.stats import kstest
 
 from spotcat.check.recovery import read_truth
-from spotcat.check.simulate import TRUTH_COLUMNS, photometric_period, simulate_star, simulate_survey, truth_path
+from spotcat.check.simulate import TRUTH_COLUMNS, simulate_star, simulate_survey, truth_path
+from spotcat.check.sources import photometric_period
 from spotcat.config import InputConfig, Recipe, SimulateConfig, SurveyConfig
 from spotcat.ingest.pipeline import ingest
 from spotcat.ingest.store import LightCurveStore
@@ -56,7 +57,7 @@ def test_a_larger_survey_begins_with_the_stars_of_a_smaller_one(tmp_path: Path) 
 def test_the_population_is_the_one_asked_for() -> None:
     config = replace(POPULATION, baseline=20.0, noise=(0.1, 0.5))
     stars = [simulate_star(number, 1, config).truth for number in range(200)]
-    drawn = {key: np.array([star[key] for star in stars]) for key in TRUTH_COLUMNS if key != "name"}
+    drawn = {key: np.array([star[key] for star in stars]) for key in TRUTH_COLUMNS if key not in ("name", "family")}
     for key, bounds in {"kappa": config.kappa, "lspot": config.lspot, "tau_spot": config.tau_spot}.items():
         assert kstest(drawn[key], "uniform", (bounds[0], bounds[1] - bounds[0])).pvalue > 0.01
     assert kstest(drawn["noise"], "uniform", (0.1, 0.4)).pvalue > 0.01

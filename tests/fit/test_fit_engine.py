@@ -22,7 +22,7 @@ from spotcat.fit.lanes import map_lanes
 from spotcat.fit.refine import expected_and_jacobian, refine
 from spotcat.fit.search import search
 from spotcat.gp.composite import covariance
-from spotcat.gp.grid import grid_lengths
+from spotcat.gp.grid import fitted_grid, grid_lengths
 from spotcat.gp.layout import Layout
 from spotcat.gp.whittle import expected_power
 from spotcat.status import Flag, LifetimeFlag, Status
@@ -98,31 +98,26 @@ def test_the_whittle_maximum_is_near_the_exact_one(stars: list[Star]) -> None:
 
 
 @pytest.mark.slow
-def test_programs_are_compiled_once_a_bucket(stars: list[Star], table: FitTable) -> None:
-    """200 stars in two buckets: one search, one refine, one map of envelopes, a banded and a dense confirm each."""
+def test_programs_are_compiled_once_a_grid(stars: list[Star], table: FitTable) -> None:
+    """200 stars in two buckets: a search each, and for each grid of fits a refine and at most two confirms."""
     assert len(table.columns["prot"]) == len(stars)  # has compiled the first bucket
     rng = np.random.default_rng(11)
-    short = [cut(simulate(rng), 60.0) for _ in range(32)]
+    short = [cut(simulate(rng), 60.0) for _ in range(48)]
     buckets = [(choose_bucket(59.5, 0.5, 1, CONFIG), short), (choose_bucket(149.5, 0.5, 1, CONFIG), stars)]
-
-    def counts() -> tuple[int, ...]:
-        return tuple(f._cache_size() for f in (search, refine, confirm, envelope_values))
-
-    before = counts()
+    programs = search, refine, confirm, envelope_values
+    for program in programs:
+        program.clear_cache()
+    grids: set[int] = set()
     for spec, members in buckets:
-        fit_stars(members[:16], spec, CONFIG, 16)
-    warm = counts()
-    new = np.subtract(warm, before)
-    assert new[0] == new[1] == 1, new
-    assert new[2] <= 2, new
-    for spec, members in buckets:
-        many = (members * 4)[:100]
-        for size in range(0, 100, 16):
-            fit_stars(many[size : size + 16], spec, CONFIG, 16)
-    grown = np.subtract(counts(), warm)
-    assert grown[0] == grown[1] == 0, grown
-    assert counts()[2] <= before[2] + 2, "a third confirm for a bucket"
-    assert counts()[3] <= before[3] + 1, "a second map of envelopes for a bucket"
+        many = (members * 3)[:100]
+        for first in range(0, 100, 16):
+            steps = fit_stars(many[first : first + 16], spec, CONFIG, 16).columns["dt"]
+            grids.update(fitted_grid(spec.n_time * spec.dt, spec.dt, dt, CONFIG).n_time for dt in steps)
+    searches, refines, confirms, maps = (program._cache_size() for program in programs)
+    assert searches == len(buckets)
+    assert refines == len(grids)
+    assert confirms <= 2 * len(grids)
+    assert maps <= len(grids)
 
 
 def test_expected_power_and_jacobian_equal_finite_differences() -> None:
@@ -186,9 +181,10 @@ def test_a_climb_finds_the_minimum_within_its_box_and_can_be_taken_up_again() ->
         begin = begin_at(np.zeros(layout.n_theta))
         whole = climb_on(begin, derivatives, layout, 60, 1e-12)
         halves = climb_on(climb_on(begin, derivatives, layout, 5, 1e-12), derivatives, layout, 55, 1e-12)
-    np.testing.assert_allclose(whole.theta[3:5], 1.0, atol=1e-5)
-    assert whole.theta[5] == 6.0  # its bound
-    np.testing.assert_array_equal(whole.theta, halves.theta)
+    whole, halves = (np.asarray(climb.theta) for climb in (whole, halves))
+    np.testing.assert_allclose(whole[3:5], 1.0, atol=1e-5)
+    assert whole[5] == 6.0  # its bound
+    np.testing.assert_array_equal(whole, halves)
 
 
 def test_a_climb_that_meets_nan_keeps_its_best_point() -> None:

@@ -75,7 +75,7 @@ def test_the_fullest_part_is_the_one_with_most_measurements() -> None:
 @pytest.mark.slow
 def test_short_and_long_periods_of_one_bucket_are_both_found() -> None:
     """Half a year at 0.1 d on at most 320 points: periods under 2.6 d are out of reach of the whole light curve."""
-    config = FitConfig(max_points=320, p_min=0.5)
+    config = FitConfig(max_points=320, p_min=0.5, n_period=64, shears=(0.1,), lifetimes=(4.0, 12.0))
     rng = np.random.default_rng(5)
     stars = [simulate(rng, 1800, 0.1, periods) for periods in 4 * [(0.7, 2.0)] + 4 * [(6.0, 12.0)]]
     spec = choose_bucket(179.9, 0.1, 1, config)

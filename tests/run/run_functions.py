@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from time import sleep
+
+from spotcat.run.plan import Chunk
 
 
 def square(number: int) -> int:
@@ -24,6 +27,19 @@ def die_on_three(number: int) -> int:
     return number
 
 
+def device(number: int) -> str | None:
+    """The GPU that a worker has; it stays busy for a moment, so that every worker gets an item."""
+    sleep(0.5)
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
 def variable(name: str) -> tuple[str, str | None, bool]:
     """A variable of the environment, and whether JAX is loaded already."""
     return name, os.environ.get(name), "jax" in sys.modules
+
+
+def hang_on_three(run_folder: Path, chunk: Chunk) -> tuple[int, ...]:
+    """Never ends where star 3 is in the chunk."""
+    while 3 in chunk.star_ids:
+        sleep(1)
+    return chunk.star_ids

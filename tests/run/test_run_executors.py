@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from run_functions import die_on_three, refuse_three, square, variable
 
 from spotcat.config import Site
-from spotcat.run.executors import WorkerDied, make_executor, prepared
+from spotcat.run.environment import prepared
+from spotcat.run.executors import WorkerDied, make_executor
 from spotcat.run.folder import RunFolder
 
 SITES = [Site("serial"), Site("local", workers=2)]
@@ -61,3 +63,13 @@ def test_an_item_that_kills_its_workers_harms_no_other() -> None:
         results = [*results, *executor.run(die_on_three, innocent)]
         assert len(results) == 7
         assert set(results) == {0, 1, 2, 4, 5, 6, 7}
+
+
+@pytest.mark.slow
+def test_workers_come_back_however_often_they_die() -> None:
+    # Dask's own way of counting gives up after some fifteen seconds of deaths.
+    with make_executor(Site("local", workers=1, patience=20), 1) as executor:
+        ends = monotonic() + 20
+        while monotonic() < ends:
+            assert list(executor.run(die_on_three, [3])) == [WorkerDied(3)]
+        assert list(executor.run(square, [3])) == [9]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spotcat.config import FitConfig, Recipe, SurveyConfig, load_recipe, to_dict
-from spotcat.run.folder import RunFolder, existing, is_running, owned
+from spotcat.run.folder import RunFolder, existing, is_running, joined, owned
 from spotcat.status import InputError
 
 
@@ -72,6 +72,34 @@ def test_one_driver_at_a_time(tmp_path: Path) -> None:
     assert not is_running(folder)
     with owned(recipe):
         pass
+
+
+def test_drivers_that_share_keep_one_that_does_all_out_and_wait_for_it(tmp_path: Path) -> None:
+    recipe = _recipe(tmp_path / "run")
+    with joined(recipe) as (folder, first):
+        # Alone, it may change what all of them use.
+        assert is_running(folder)
+        first.shared()
+        with joined(recipe) as (_, second):
+            assert not second.exclusive()
+            with pytest.raises(InputError, match="another spotcat is at work"), owned(recipe):
+                pass
+            assert is_running(folder)
+        assert first.exclusive()
+        first.shared()
+        # A look at the lock does not lose it.
+        assert is_running(folder) and is_running(folder)
+        assert first.exclusive(wait=True)
+    assert not is_running(folder)
+
+
+def test_sharing_a_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    recipe = _recipe(tmp_path / "run")
+    with joined(recipe) as (_, lock):
+        lock.shared()
+        changed = replace(recipe, fit=FitConfig(batch=7))
+        with pytest.raises(InputError, match=r"fit\.batch = 16 instead of 7"), joined(changed):
+            pass
 
 
 def test_a_run_that_does_not_exist(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,11 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from run_surveys import content, spotcat, start, write_recipe
+from run_surveys import N_POINTS, content, spotcat, start, write_recipe
 
 from spotcat.catalog.query import open_catalog
-from spotcat.config import Site, load_recipe
-from spotcat.run.stages import run_survey, status_of
+from spotcat.config import Site, SlurmConfig, load_recipe
+from spotcat.run.forecast import forecast
+from spotcat.run.stages import run_survey
+from spotcat.run.state import status_of
 from spotcat.status import Status
 
 
@@ -38,6 +41,44 @@ def test_the_undisturbed_run_is_complete(undisturbed: Path) -> None:
     assert run.seconds > 0
     done = spotcat("status", undisturbed)
     assert (done.returncode, done.stdout) == (0, "tiny: finished\n")
+
+
+@pytest.mark.slow
+def test_the_report_of_a_run(undisturbed: Path) -> None:
+    report = json.loads((undisturbed / "report.json").read_text())
+    catalog = open_catalog(undisturbed / "catalog.zarr")
+    assert (report["stars"], report["chunks"], report["drivers"], report["handed_out_again"]) == (12, 4, 1, 0)
+    assert sum(report["reasons"].values()) == 2
+    assert 0 < report["utilisation"] <= 1
+    assert all(seconds > 0 for seconds in report["seconds"].values())
+    assert report["worker_seconds"] == pytest.approx(status_of(undisturbed).seconds, abs=0.2)
+    log = (undisturbed.parent / "stderr.txt").read_text()
+    assert f", {report['programs_compiled']} programs compiled" in log
+    assert report["hashes"] == {name: catalog.attrs[f"{name}_hash"] for name in ("code", "config", "input")}
+
+
+@pytest.mark.slow
+def test_a_forecast_of_what_is_left(tmp_path: Path, stars: Path, undisturbed: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(undisturbed, folder)
+    recipe = load_recipe(write_recipe(tmp_path / "tiny.toml", stars, folder))
+    site = Site(slurm=SlurmConfig("array", nodes=2, workers_per_node=3, walltime="00:10:00"))
+    found = forecast(recipe, site)
+    assert (found.n_stars, found.n_fitted, found.n_buckets, found.n_chunks, found.work) == (12, 10, 1, (4, 0), 0)
+    assert (found.n_workers, found.n_nodes, found.walltime) == (6, 2, 600)
+    assert found.memory > 100
+    shutil.rmtree(folder / "ledger")
+    whole = forecast(recipe, site)
+    assert whole.n_chunks == (4, 4)
+    (folder / "ledger").mkdir()
+    shutil.copy(undisturbed / "ledger" / "chunk-00000.json", folder / "ledger")
+    assert 0 < forecast(recipe, site).work < whole.work
+    # Without a chunk that was timed, the stored figure: a tenth of a second for 300 points.
+    shutil.rmtree(folder / "events")
+    assert forecast(recipe, site).work == pytest.approx(6 * 0.1 * N_POINTS / 300, rel=0.01)
+    words = "\n".join(forecast(recipe, site).lines())
+    assert "12 stars, 10 of them fitted in 1 buckets" in words
+    assert "4 chunks, 3 of them not done" in words
 
 
 @pytest.mark.slow

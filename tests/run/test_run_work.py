@@ -16,7 +16,8 @@ from spotcat.catalog.writer import read_part
 from spotcat.config import Site, load_recipe
 from spotcat.ingest.store import LightCurveStore
 from spotcat.run.plan import Chunk, plan_chunks
-from spotcat.run.stages import finalise_stage, fit_stage, ingest_stage, status_of
+from spotcat.run.stages import finalise_stage, fit_stage, ingest_stage
+from spotcat.run.state import status_of
 from spotcat.run.work import bisect, find_deadly, process_chunk
 from spotcat.status import InputError, RunError, Status
 

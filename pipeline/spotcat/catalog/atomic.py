@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -74,7 +75,7 @@ def replacing_folder(target: Path) -> Iterator[Path]:
         except BaseException:
             if not target.exists() and previous.exists():
                 previous.rename(target)
-            shutil.rmtree(partial, ignore_errors=True)
+            _discard(partial)
             raise
         _sync(target.parent)
         _recover(target)
@@ -99,6 +100,15 @@ def _recover(target: Path) -> None:
     # Renamed before it is deleted: a half-deleted folder must not look like one that stepped aside.
     previous.rename(partial)
     shutil.rmtree(partial)
+
+
+def _discard(partial: Path) -> None:
+    """Delete a folder that could not be finished; zarr's other writers may still be busy when one has failed."""
+    for _ in range(20):
+        shutil.rmtree(partial, ignore_errors=True)
+        time.sleep(0.05)
+        if not partial.exists():
+            return
 
 
 def _sibling(target: Path, suffix: str) -> Path:

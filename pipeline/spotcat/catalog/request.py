@@ -24,6 +24,7 @@ class Request:
         cone: right ascension, declination and radius [deg] with commas between.
         sort: a column, with ``-`` before it from high to low.
         limit: how many stars at most.
+        threshold: how reliable a detection of rotation must be, from 0 to 1; all stars if None.
         printed: whether the answer is printed, where few columns are wanted.
     """
 
@@ -33,6 +34,7 @@ class Request:
     cone: str | None = None
     sort: str | None = None
     limit: int | None = None
+    threshold: float | None = None
     printed: bool = False
 
 
@@ -44,6 +46,7 @@ def answer(path: str | Path, request: Request) -> Catalog:
     """
     if request.limit is not None and request.limit < 0:
         raise InputError(f"--limit must not be negative, got {request.limit}")
+    condition = _condition(request)
     wanted = _names(request.columns)
     cone = _cone(request.cone)
     catalog = open_catalog(path)
@@ -57,10 +60,20 @@ def answer(path: str | Path, request: Request) -> Catalog:
     by, descending = (request.sort or "").removeprefix("-"), (request.sort or "").startswith("-")
     check_names([*wanted, *([by] if by else [])], catalog.names)
     if by:
-        kept = catalog.query(request.expression, dict.fromkeys([*wanted, by])).sort(by, descending=descending)
+        kept = catalog.query(condition, dict.fromkeys([*wanted, by])).sort(by, descending=descending)
         rows = kept if request.limit is None else kept.head(request.limit)
         return rows.select(wanted)
-    return catalog.query(request.expression, wanted, request.limit)
+    return catalog.query(condition, wanted, request.limit)
+
+
+def _condition(request: Request) -> str:
+    """The expression, and that the chance of a false alarm leaves the reliability asked for."""
+    if request.threshold is None:
+        return request.expression
+    if not 0 <= request.threshold <= 1:
+        raise InputError(f"--threshold takes a reliability from 0 to 1, got {request.threshold:g}")
+    reliable = f"rotating == 1 and false_alarm <= {1 - request.threshold!r}"
+    return f"({request.expression}) and {reliable}" if request.expression.strip() else reliable
 
 
 def _names(text: str | None) -> list[str] | None:

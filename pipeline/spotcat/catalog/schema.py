@@ -61,20 +61,35 @@ def _with_errors(name: str, unit: str, ucd: str, description: str) -> tuple[Colu
     )
 
 
+def _calibrated(name: str, unit: str, ucd: str, description: str) -> tuple[Column, ...]:
+    """A fitted quantity with calibrated intervals, and the percentiles of the fit alone beside them."""
+    ends = (("lower", "min"), ("upper", "max"))
+    return (
+        _number(name, unit, ucd, description),
+        *(_number(f"{name}_{e}", unit, f"{ucd};stat.{m}", f"{e.title()} end of the 68 % interval") for e, m in ends),
+        *(_number(f"{name}_{e}95", unit, f"{ucd};stat.{m}", f"{e.title()} end of the 95 % interval") for e, m in ends),
+        _number(f"{name}_lower_raw", unit, f"{ucd};stat.min", f"16th percentile of {name}, not calibrated"),
+        _number(f"{name}_upper_raw", unit, f"{ucd};stat.max", f"84th percentile of {name}, not calibrated"),
+    )
+
+
 COLUMNS: tuple[Column, ...] = (
     Column("star_id", "i8", "", "meta.id;meta.main", "Number of the star, unique across missions", None),
     Column("name", "str", "", "meta.id", "Name of the star, such as KIC 10002792", None),
-    *_with_errors("prot", "d", "time.period.rotation", "Photometric rotation period of the fitted latitudes"),
+    *_calibrated("prot", "d", "time.period.rotation", "Photometric rotation period of the fitted latitudes"),
     *_with_errors("peq", "d", "time.period.rotation", "Rotation period of the equator"),
     _number("p_second", "d", "time.period.rotation", "Best period of another mode than prot"),
     _number("p_second_lnodds", "", "stat.likelihood", "ln posterior odds of p_second against prot"),
+    _number("p_half_lnodds", "", "stat.likelihood", "ln posterior odds of half the period, where a mode is there"),
+    _number("p_double_lnodds", "", "stat.likelihood", "ln posterior odds of twice the period, where a mode is there"),
     _number("p_ls", "d", "time.period", "Period of the highest Lomb-Scargle peak"),
     _number("p_acf", "d", "time.period", "Period of the autocorrelation function"),
     _number("lnl_rotation", "", "stat.likelihood", "Penalised ln likelihood gain of rotation over none"),
+    _number("false_alarm", "", "stat.probability", "Probability that a star without rotation gains as much"),
     Column("rotating", "i1", "", "meta.code;src.var", "Whether rotation was detected", 0),
     _number("rvar", "", "src.var.amplitude", "Range between the 5th and 95th percentile of relative flux"),
     _number("sph", "", "src.var.amplitude;stat.mean", "Mean scatter of relative flux in windows of 5 prot"),
-    *_with_errors("spot_lifetime", "d", "time.lifetime;stat.fwhm", "Full width at half maximum of spot area"),
+    *_calibrated("spot_lifetime", "d", "time.lifetime;stat.fwhm", "Full width at half maximum of spot area"),
     Column(
         "lifetime_flag",
         "i1",

@@ -81,7 +81,7 @@ def read_truth(path: str | Path) -> dict[str, np.ndarray]:
     """Read the truth of a simulated survey.
 
     Returns:
-        Arrays of shape (n,) by column, in the file's order: text for ``name``, float64 for the rest.
+        Arrays of shape (n,) by column, in the file's order: text for ``name`` and ``family``, float64 for the rest.
 
     Raises:
         InputError: the file is missing or is not such a table.
@@ -89,8 +89,9 @@ def read_truth(path: str | Path) -> dict[str, np.ndarray]:
     try:
         with Path(path).open(newline="") as stream:
             rows = list(csv.DictReader(stream))
-        names = np.array([row.pop("name") for row in rows])
-        return {"name": names, **{key: np.array([float(row[key]) for row in rows]) for key in rows[0]}}
+        words = ["name", *({"family"} & rows[0].keys())]
+        text = {key: np.array([row.pop(key) for row in rows]) for key in words}
+        return text | {key: np.array([float(row[key]) for row in rows]) for key in rows[0]}
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except (KeyError, IndexError, TypeError, ValueError):

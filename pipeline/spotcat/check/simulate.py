@@ -16,22 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spotcat.catalog.atomic import replacing_folder, write_file
+from spotcat.check.observe import offsets, schedule
+from spotcat.check.sources import QUIET_NOISE, draw
 from spotcat.config import Recipe, SimulateConfig
-from spotcat.star.envelope import TrapezoidSymmetricEnvelope
-from spotcat.star.evolution import SpotEvolutionModel
-from spotcat.star.lightcurve import LightcurveModel
-from spotcat.star.visibility import VisibilityFunction
 from spotcat.status import InputError
 
-SIGMA_K = 0.005
-"""Amplitude of every star [d^-1/2]: about one spot in ten days that hides 1.6 % of the disk.
-
-The scatter follows as ``sigma_k sqrt(R_Gamma(0) <V^2>)`` with ``<V^2>`` from 1/8 edge-on to 1/4 pole-on: 0.4 % for
-spots that last ten days, 1.5 % for those of two months.
-"""
-
-TRUTH_COLUMNS = ("name", "peq", "prot", "kappa", "inc", "lspot", "tau_spot", "spot_lifetime", "noise")
-"""Times in days, `inc` in radians, `noise` as a fraction of the signal's standard deviation."""
+TRUTH_COLUMNS = ("name", "peq", "prot", "kappa", "inc", "lspot", "tau_spot", "spot_lifetime", "noise", "family")
+"""Times in days, `inc` in radians, `noise` as a fraction of the signal's standard deviation, `family` of what does not
+rotate; empty or NaN where nothing is true."""
 
 _RECORD = "simulated.json"
 
@@ -44,12 +36,14 @@ class SimulatedStar(NamedTuple):
         time: observed times [d], shape (n,).
         flux: relative flux with noise, shape (n,).
         flux_err: standard deviation of the noise, shape (n,).
+        segment: segment of each measurement, shape (n,).
     """
 
     truth: dict[str, Any]
     time: np.ndarray
     flux: np.ndarray
     flux_err: np.ndarray
+    segment: np.ndarray
 
 
 def simulate_survey(recipe: Recipe) -> Path:
@@ -101,64 +95,13 @@ def simulate_star(number: int, seed: int, config: SimulateConfig) -> SimulatedSt
         config: the population and the observation.
     """
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
-    peq = float(np.exp(rng.uniform(*np.log(config.period))))
-    inc = float(np.arccos(rng.uniform()))
-    kappa, lspot, tau_spot, noise = (
-        float(rng.uniform(*bounds)) for bounds in (config.kappa, config.lspot, config.tau_spot, config.noise)
-    )
-    n_spots = int(rng.integers(*config.n_spots, endpoint=True))
-    envelope = TrapezoidSymmetricEnvelope(lspot, tau_spot)
-    model = SpotEvolutionModel(envelope, VisibilityFunction(peq, kappa, inc), sigma_k=SIGMA_K)
-    star = LightcurveModel.from_spot_model(model, n_spots, config.baseline, config.cadence, seed=rng)
-    seen = _observed(star.t.size, config.gaps, rng)
-    time, signal = star.t[seen], star.flux[seen]
-    error = noise * signal.std()
-    truth = {
-        "name": f"sim-{number:05d}",
-        "peq": peq,
-        "prot": photometric_period(star, time),
-        "kappa": kappa,
-        "inc": inc,
-        "lspot": lspot,
-        "tau_spot": tau_spot,
-        "spot_lifetime": float(envelope.lifetime()),
-        "noise": noise,
-    }
-    return SimulatedStar(truth, time, signal + error * rng.standard_normal(time.size), np.full(time.size, error))
-
-
-def photometric_period(star: LightcurveModel, time: np.ndarray) -> float:
-    """The period [d] that photometry shows: that of the mean angular velocity of the spots that were there.
-
-    A spot counts by its area, summed over the observed times, and by ``cos^2`` of its latitude, the power with which it
-    is seen to rotate.
-
-    Args:
-        star: a simulated star.
-        time: observed times [d], shape (n,).
-
-    Returns:
-        NaN where no spot lived at any of the times.
-    """
-    envelope, visibility = star.spot_model.envelope, star.spot_model.visibility
-    latitude, peak_time = np.asarray(star.spots.latitude), np.asarray(star.spots.peak_time)
-    # Spot by spot: every other number of spots would be compiled anew.
-    area = np.array([np.sum(np.asarray(envelope.Gamma(time - peak), float) ** 2) for peak in peak_time])
-    rate = np.array([float(visibility.omega_0(phi)) for phi in latitude])
-    weight = area * np.cos(latitude) ** 2
-    return float(2 * np.pi * weight.sum() / (weight @ rate)) if weight.any() else np.nan
-
-
-def _observed(n: int, gaps: float, rng: np.random.Generator) -> np.ndarray:
-    """Indices that are left after losing the fraction `gaps`: half of it in one block, half scattered.
-
-    The first and the last measurement are never lost, so that the baseline is the one asked for.
-    """
-    lost = min(round(gaps * n), n - 2)
-    block = lost // 2
-    start = rng.integers(1, n - block)
-    seen = np.delete(np.arange(n), np.arange(start, start + block))
-    return np.delete(seen, 1 + rng.choice(seen.size - 2, lost - block, replace=False))
+    star = draw(config, rng)
+    seen, segment = schedule(config.observatory, star.time, config.gaps, rng)
+    time, signal = star.time[seen], star.flux[seen]
+    error = QUIET_NOISE if config.source == "quiet" else float(star.truth["noise"]) * float(signal.std())
+    truth = {"name": f"sim-{number:05d}", "family": "", "prot": star.photometric(time), **star.truth}
+    flux = signal + offsets(segment, max(float(signal.std()), error), rng) + error * rng.standard_normal(time.size)
+    return SimulatedStar(truth, time, flux, np.full(time.size, error), segment)
 
 
 def _record(recipe: Recipe) -> str:
@@ -179,6 +122,8 @@ def _write_light_curve(star: SimulatedStar, path: Path) -> None:
     from astropy.table import Table
 
     table = Table({"time": star.time, "flux": star.flux, "flux_err": star.flux_err})
+    if star.segment.any():
+        table["segment"] = star.segment
     table["time"].unit = "d"
     table["flux"].description = "relative flux, 1 without spots"
     table.meta["name"] = star.truth["name"]

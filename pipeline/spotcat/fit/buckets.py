@@ -26,14 +26,15 @@ from spotcat.gp.grid import (
 )
 from spotcat.gp.layout import Layout
 
-SHORTEST_GRID = 256
+SHORTEST_GRID = 128
 """Grids are not made coarser than this many points."""
 BINS_PER_CYCLE = 5
 """Bins in a period on the grid of the refined fit; half the period is then still above the Nyquist limit."""
 PIECE = 1024
 """Points of the pieces that a light curve is cut into for its short periods: three cycles of the longest, at least."""
 
-_SEGMENTS = (1, 4, 16, 64, 256)
+_SEGMENTS = (1, 4, 18, 64, 256)
+"""Rooms for offsets; 18 is a star of all Kepler quarters."""
 
 
 class Level(NamedTuple):

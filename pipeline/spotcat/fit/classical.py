@@ -20,7 +20,7 @@ def lomb_scargle_periods(y: np.ndarray, mask: np.ndarray, dt: float, p_min: floa
         p_max: longest period [d].
 
     Returns:
-        Periods [d], shape (B,).
+        Periods [d], shape (B,); NaN where the flux is constant.
     """
     from astropy.timeseries import LombScargle
 
@@ -28,6 +28,8 @@ def lomb_scargle_periods(y: np.ndarray, mask: np.ndarray, dt: float, p_min: floa
     frequency = np.arange(1 / p_max, 1 / p_min, 1 / (m * dt * _OVERSAMPLING))
     best = np.full(len(y), np.nan)
     for i, (flux, seen) in enumerate(zip(y, mask > 0, strict=True)):
+        if not flux.any():
+            continue
         power = LombScargle(np.flatnonzero(seen) * dt, flux[seen]).power(frequency, assume_regular_frequency=True)
         best[i] = 1 / frequency[np.argmax(power)]
     return best

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from spotcat.fit.search import N_SPOT
 from spotcat.gp.layout import KAPPA_MAX, N_RED, Layout
 
 FIRST_DAMPING = 0.5
@@ -148,21 +149,20 @@ def starting_points(templates: np.ndarray, powers: np.ndarray, layout: Layout) -
 
     Args:
         templates: ln P, kappa, ln lspot, ln tau_spot, shape (..., 4).
-        powers: component powers, shape (..., n_harm + 5).
+        powers: component powers of the search, shape (..., 7).
         layout: where what is.
 
     Returns:
         Shape (..., n_theta).
     """
-    n = layout.n_harm + 1
     p = np.maximum(powers, 1e-6)
-    rotating = p[..., 1:n].sum(-1)
+    rotating = p[..., 1:N_SPOT].sum(-1)
     theta = np.zeros((*p.shape[:-1], layout.n_theta))
     kappa = templates[..., 1] + 0.02
     theta[..., 0], theta[..., 3:5] = templates[..., 0], templates[..., 2:]
     theta[..., 1], theta[..., 2] = np.log(kappa / (KAPPA_MAX - kappa)), 0.6
     theta[..., 5] = np.log(rotating)
     theta[..., 6] = np.clip(np.log(p[..., 0] / rotating), -3.0, 3.0)
-    theta[..., layout.reds.start :] = np.log(p[..., n:])
+    theta[..., layout.reds.start :] = np.log(p[..., N_SPOT:])
     # A start below the floor of the white noise would be better than all that is allowed, and no step be taken.
     return np.maximum(theta, np.where(np.arange(layout.n_theta) == layout.n_theta - 1, LN_WHITE_MIN, -np.inf))

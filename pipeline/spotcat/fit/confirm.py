@@ -21,6 +21,8 @@ from spotcat.gp.layout import Layout
 from spotcat.gp.likelihood import average_information, offset_columns, score
 from spotcat.gp.priors import negative_log_prior
 
+BANDED_FROM = 256
+
 
 class GridStar(NamedTuple):
     """One star on the grid, in units of its scatter; see ``buckets.GridBatch``."""
@@ -101,7 +103,12 @@ def confirm(
 
 
 def block_for(support_steps: np.ndarray, layout: Layout) -> np.ndarray:
-    """The narrowest block that holds the red noise and the spots: that of the red noise, a quarter, or the grid."""
+    """The narrowest block that holds the red noise and the spots: that of the red noise, a quarter, or the grid.
+
+    A short grid is one block: there a band saves less time than another program costs.
+    """
+    if layout.n_time < BANDED_FROM:
+        return np.full_like(support_steps, layout.n_time)
     quarter = layout.n_time // 4
     wide = np.where(support_steps <= quarter, quarter, layout.n_time)
     return np.where(support_steps <= layout.red_steps, layout.red_steps, wide)

@@ -28,7 +28,13 @@ def fit_stars(stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig
 
     Returns:
         One row for each star; a star that cannot be fitted has a status and NaNs.
+
+    Raises:
+        ValueError: a light curve is longer than the bucket's grid.
     """
+    longest = max(float(np.ptp(star.time)) for star in stars)
+    if longest > spec.whole.length:
+        raise ValueError(f"a light curve of {longest:g} d does not fit a grid of {spec.whole.length:g} d")
     size = max(lanes, len(stars))
     with jax.enable_x64(True):
         starts = search_stars(_padded(stars, size), len(stars), spec, config)
@@ -59,5 +65,5 @@ def _padded(stars: Sequence[Measurements], size: int) -> list[Measurements]:
 
 def _shortest_period(gain: np.ndarray, place: np.ndarray, periods: np.ndarray) -> float:
     """The best period, or a shorter one that the search likes almost as well (four bins are enough for that)."""
-    best, other = periods[place[0]], periods[place[-1]]
-    return min(best, other * BINS_PER_CYCLE / BINS_PER_PERIOD) if gain[place[-1]] > gain.max() - SEARCH_MARGIN else best
+    likely = periods[place[~(gain[place] < gain.max() - SEARCH_MARGIN)]]  # all of them if there is no gain
+    return min(periods[place[0]], likely.min() * BINS_PER_CYCLE / BINS_PER_PERIOD)

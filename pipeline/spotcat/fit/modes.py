@@ -31,6 +31,8 @@ SCREEN_STEPS = 8
 """Refine steps after which only the modes that will be confirmed go on."""
 SAME_PERIOD = 0.05
 """Modes closer than this in ln P are one: half and double periods may climb to where another mode is."""
+ALIAS = 0.15
+"""Modes this close in ln P to half or double the best period are its alias."""
 CONFIRM_MARGIN = 8.0
 """A mode this much worse under the Whittle likelihood is not worth an exact one; the best exact mode was never more
 than 2.5 behind on 96 simulated stars."""
@@ -49,6 +51,8 @@ class Fit(NamedTuple):
     left: np.ndarray
     gain: np.ndarray
     lnodds: np.ndarray
+    half_lnodds: np.ndarray
+    double_lnodds: np.ndarray
     dt: np.ndarray
     best: Quantities
     draws: Quantities
@@ -103,6 +107,8 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
         left=polished.left[first],
         gain=group.null[:n] - refined.value[: n * k].reshape(n, k).min(axis=1),
         lnodds=np.where(distinct[:, 1], value[first] - value[second], np.nan),
+        half_lnodds=_lnodds_at(-np.log(2), value, confirmed.theta, group),
+        double_lnodds=_lnodds_at(np.log(2), value, confirmed.theta, group),
         dt=np.full(n, grid.dt),
         best=quantities(theta, scale, layout),
         draws=laplace_draws(theta, _curvature(polished, first, group), scale, layout),
@@ -171,6 +177,17 @@ def _comparable(confirmed: Climb, refined: Climb, group: _Group) -> np.ndarray:
     return np.where(np.isfinite(confirmed.value), confirmed.value, refined.value + np.repeat(shift, group.k))
 
 
+def _lnodds_at(shift: float, value: np.ndarray, theta: np.ndarray, group: _Group) -> np.ndarray:
+    """ln odds against the best mode of the best one near `shift` from it in ln P; NaN where there is none."""
+    n, k = group.n, group.k
+    lower = np.where(np.isfinite(value), value, np.inf)[: n * k].reshape(n, k)
+    ln_period = theta[: n * k, 0].reshape(n, k)
+    best = np.argmin(lower, axis=1)[:, None]
+    there = np.abs(ln_period - np.take_along_axis(ln_period, best, axis=1) - shift) < ALIAS
+    alias = np.where(there, lower, np.inf).min(axis=1)
+    return np.where(np.isfinite(alias), np.take_along_axis(lower, best, axis=1)[:, 0] - alias, np.nan)
+
+
 def _curvature(modes: Climb, chosen: np.ndarray, group: _Group) -> np.ndarray:
     """Expected information at some modes: that of a first Whittle step there."""
     return np.asarray(_whittle_climbed(begin_at(modes.theta), chosen, 1, group).curvature[chosen])
@@ -206,7 +223,8 @@ def _likeliest(modes: Climb, margin: float, group: _Group) -> np.ndarray:
     """Places of the modes that go on: distinct, few, and not more than `margin` behind; at least one of each star."""
     places, distinct = (a[:, : group.config.confirm_modes] for a in _ranking(modes.value, modes.theta, group))
     # Half-way up a value says little: a mode is dropped only if many steps like its next would leave it behind.
-    hoped = modes.value[places] - STEPS_LIKE_THE_NEXT * np.nan_to_num(np.abs(modes.left[places]), nan=np.inf)
+    with np.errstate(invalid="ignore"):  # a mode without a finite value
+        hoped = modes.value[places] - STEPS_LIKE_THE_NEXT * np.nan_to_num(np.abs(modes.left[places]), nan=np.inf)
     close = hoped < modes.value[places[:, :1]] + margin
     close[:, 0] = True
     return places[distinct & close]

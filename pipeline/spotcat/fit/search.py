@@ -1,8 +1,11 @@
 """Search: every period against a shared bank of spot templates, giving the GP periodogram.
 
-A template is a period, a shear and a spot lifetime; its covariance is split into components (one for each rotation
-harmonic, one for spots that only come and go, red noise, white noise) whose non-negative powers are profiled under the
-debiased Whittle likelihood.  Runs in float32.
+A template is a period, a shear and a spot lifetime; its covariance is split into components (rotation, its second
+harmonic, spots that only come and go, red noise, white noise) whose non-negative powers are profiled under the debiased
+Whittle likelihood.  Runs in float32.
+
+The second harmonic is free, since two active longitudes make it the stronger one.  Higher ones are tied to the first: a
+free fourth harmonic lets a template of four times the period describe a star as well as the right one does.
 """
 
 from __future__ import annotations
@@ -26,8 +29,12 @@ from spotcat.star.envelope import trapezoid_autocorrelation
 SCREEN_UPDATES, UPDATES, NULL_UPDATES = 6, 12, 120
 PLATEAU = 0.7
 """Fraction of a template's lifetime spent on the plateau."""
-HARMONIC_RATIOS = (0.25, 0.08)
-"""Power of harmonics 2 and 3 relative to the first that spots give; more is penalised."""
+SECOND_HARMONIC = 0.25
+"""Power of the second harmonic relative to the first that spots give; more is penalised."""
+FURTHER_HARMONICS = 0.3
+"""Ratio of the powers of successive harmonics above that."""
+N_SPOT = 3
+"""Components of a template that are spots: those that come and go, rotation, its second harmonic."""
 
 _FLOOR = 1e-9
 _TEMPLATES_AT_ONCE = 8
@@ -38,8 +45,8 @@ class Bank(NamedTuple):
 
     Attributes:
         templates: ln P, kappa, ln lspot, ln tau_spot of every template, shape (T, 4); periods vary slowest.
-        rows: unit-variance covariance of each harmonic, float32, shape (T, n_harm + 1, M).
-        screen: expected periodogram of every component without gaps, float32, shape (T, n_harm + 5, n).
+        rows: unit-variance covariance of each spot component, float32, shape (T, 3, M).
+        screen: expected periodogram of every component without gaps, float32, shape (T, 7, n).
         noise: unit-variance covariances of the red-noise terms, float32, shape (3, M).
         ageing: those of spots that come and go without rotating, float32, shape (6, M).
         periods: period grid [d], shape (P,).
@@ -59,7 +66,7 @@ class Found(NamedTuple):
     Attributes:
         gain: its penalised log-likelihood above that of no rotation, the GP periodogram, shape (B, P).
         template: its place in the bank, shape (B, P).
-        powers: its component powers, shape (B, P, n_harm + 5).
+        powers: its component powers, shape (B, P, 7).
     """
 
     gain: Array
@@ -99,14 +106,17 @@ def _without_gaps(rows: Array, noise: Array) -> Array:
 
 @jax.jit
 def _template_rows(templates: Array, layout: Layout) -> Array:
-    """Rows of every template for an edge-on star, each harmonic normalised to 1 at lag zero."""
+    """Rows of every template for an edge-on star, each component normalised to 1 at lag zero, shape (T, 3, M)."""
+    higher = range(3, layout.n_harm + 1)
 
     def one(template: Array) -> Array:
         # logit coordinates of kappa = 0 and inc = pi/2 are infinite, which the sigmoid takes.
         kappa = jnp.log(template[1]) - jnp.log(KAPPA_MAX - template[1])
         shape = jnp.stack([template[0], kappa, jnp.inf, template[2], template[3]])
         rows = spot_rows(shape, 0.0, layout)
-        return (rows / rows[:, :1]).astype(jnp.float32)
+        rows = rows / rows[:, :1]
+        rotation = rows[1] + sum(FURTHER_HARMONICS ** (n - 1) * rows[n] for n in higher)
+        return jnp.stack([rows[0], rotation / rotation[0], rows[2]]).astype(jnp.float32)
 
     return jax.lax.map(one, templates, batch_size=16)
 
@@ -163,8 +173,8 @@ def _screened(components: Array, stars: Periodogram) -> tuple[Array, Array]:
         Shapes (T, B) and (T, B, c).
     """
     power = stars.power
-    b, c = power.shape[0], components.shape[1]
-    start = jax.vmap(lambda p: _start(p, c))(power)
+    b = power.shape[0]
+    start = jax.vmap(_start)(power)
 
     def one(parts: Array) -> tuple[Array, Array]:
         def step(p: Array, _: None) -> tuple[Array, None]:
@@ -193,18 +203,17 @@ def _profile(rows: Array, noise: Array, star: Periodogram, start: Array) -> tupl
     return negative_log_likelihood(p @ components, star) + _harmonic_penalty(p, star.power.mean()), p
 
 
-def _start(power: Array, n_components: int) -> Array:
+def _start(power: Array) -> Array:
     """Powers to start from: mostly the first harmonic, and the white noise that the highest frequencies show."""
-    n_harmonics = n_components - N_RED - 1
-    first = jnp.array([0.2, 0.4, 0.15, 0.05] + [0.02] * (n_harmonics - 4) + [0.05] * N_RED, power.dtype)
+    first = jnp.array([0.2, 0.45, 0.15] + [0.05] * N_RED, power.dtype)
     return jnp.concatenate([first * power.mean(), _white_start(power)])
 
 
 def _harmonic_penalty(p: Array, total: Array) -> Array:
-    """What second and third harmonics stronger than spots give cost; `p` has the components on its last axis."""
-    tiny = _FLOOR * total[..., None]
-    excess = jnp.log((p[..., 2:4] + tiny) / (p[..., 1:2] + tiny) / jnp.array(HARMONIC_RATIOS, p.dtype))
-    return jnp.sum(jnp.maximum(excess, 0.0) ** 2, axis=-1)
+    """What a second harmonic stronger than spots give costs; `p` has the components on its last axis."""
+    tiny = _FLOOR * total
+    excess = jnp.log((p[..., 2] + tiny) / (p[..., 1] + tiny) / SECOND_HARMONIC)
+    return jnp.maximum(excess, 0.0) ** 2
 
 
 def _without_rotation(ageing: Array, noise: Array, star: Periodogram) -> Array:

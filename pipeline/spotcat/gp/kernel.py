@@ -13,6 +13,7 @@ apart for the fits that treat them as components.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -26,7 +27,9 @@ from spotcat.star.evolution import SpotEvolutionModel
 from spotcat.star.latitude import uniform_nodes
 from spotcat.star.visibility import fourier_coefficients, phase_autocorrelation, rotation_rate
 
-_LAG_BLOCK = 128
+_LAGS_AT_ONCE = 128
+_CACHED_LAGS = 16
+"""Lags whose nodes fit a core's first cache."""
 _OUTER_LAGS = 16
 _NODES_MIN, _NODES_MAX = 96, 1 << 18
 
@@ -43,6 +46,12 @@ def spot_covariance(lag: ArrayLike, model: SpotEvolutionModel, n_latitude: int) 
         Shape (n,), in units of ``sigma_k^2 d``.
     """
     lag = jnp.asarray(lag)
+    visible = jax.lax.map(_visible_covariance(model, n_latitude), lag, batch_size=_LAGS_AT_ONCE)
+    return model.sigma_k**2 * model.envelope.R_Gamma(lag) * visible
+
+
+def _visible_covariance(model: SpotEvolutionModel, n_latitude: int) -> Callable[[Array], Array]:
+    """The latitude average of ``C`` as a function of one lag, its nodes computed once for all lags."""
     inc = model.visibility.inc
     nodes = uniform_nodes(inc, n_latitude)
     rate = rotation_rate(nodes.phi, model.visibility.peq, model.visibility.kappa)
@@ -52,8 +61,7 @@ def spot_covariance(lag: ArrayLike, model: SpotEvolutionModel, n_latitude: int) 
         both = phase_autocorrelation(psi, nodes.phi, inc) + phase_autocorrelation(psi, -nodes.phi, inc)
         return jnp.sum(nodes.weight * both)
 
-    visible = jax.lax.map(average, lag, batch_size=_LAG_BLOCK)
-    return model.sigma_k**2 * model.envelope.R_Gamma(lag) * visible
+    return average
 
 
 class Rotation(NamedTuple):
@@ -161,9 +169,17 @@ def latitude_nodes_needed(model: SpotEvolutionModel, lag_max: float) -> int:
     return min(next(n for n in ladder if n >= needed), _NODES_MAX)
 
 
-@partial(jax.jit, static_argnums=2)
-def _compiled(lag: ArrayLike, model: SpotEvolutionModel, n_latitude: int) -> Array:
-    return spot_covariance(lag, model, n_latitude)
+@partial(jax.jit, static_argnums=3)
+def _compiled(lag: Array, count: Array | int, model: SpotEvolutionModel, n_latitude: int) -> Array:
+    """The first `count` lags of an array of whole blocks: padding is not computed."""
+    average = jax.vmap(_visible_covariance(model, n_latitude))
+
+    def body(i: Array, out: Array) -> Array:
+        here = jax.lax.dynamic_slice_in_dim(lag, i * _CACHED_LAGS, _CACHED_LAGS)
+        return jax.lax.dynamic_update_slice_in_dim(out, average(here), i * _CACHED_LAGS, 0)
+
+    visible = jax.lax.fori_loop(0, (count + _CACHED_LAGS - 1) // _CACHED_LAGS, body, jnp.zeros_like(lag))
+    return model.sigma_k**2 * model.envelope.R_Gamma(lag) * visible
 
 
 class AnalyticKernel:
@@ -194,7 +210,7 @@ class AnalyticKernel:
         padded[: flat.size] = flat
         n_latitude = latitude_nodes_needed(self.model, float(flat.max(initial=0.0)))
         with jax.enable_x64(True):
-            values = _compiled(padded, _as_float64(self.model), n_latitude)
+            values = _compiled(padded, flat.size, _as_float64(self.model), n_latitude)
         return np.asarray(values)[: flat.size].reshape(lags.shape)
 
 

@@ -55,8 +55,8 @@ def factorise(k: Array, noise: Array, mask: Array, block: int) -> Factor:
 
     def step(root: Array, x: tuple[Array, Array, Array]) -> tuple[Array, tuple[Array, Array, Array]]:
         m, m_before, v = x
-        coupling = (far * m[:, None] * m_before[None, :]) @ root.T
-        factor = jnp.linalg.cholesky(near * m[:, None] * m[None, :] + jnp.diag(v) - coupling @ coupling.T)
+        coupling = _upper_product(far * m[:, None] * m_before[None, :], root.T)
+        factor = jnp.linalg.cholesky(near * m[:, None] * m[None, :] + jnp.diag(v) - _upper_square(coupling))
         root = _triangular_inverse(factor)
         return root, (root, coupling, _log_det(factor))
 
@@ -116,9 +116,9 @@ def inverse_diagonals(factor: Factor, mask: Array) -> tuple[Array, Array]:
         def step(carry: tuple[Array, Array, Array], item: tuple[Array, Array]) -> tuple[tuple, Array]:
             inverse, near, far = carry
             root, coupling = item
-            reach = (coupling @ root).T
-            across = -inverse @ reach.T
-            here = _gram(root) - reach @ across
+            reach = _upper_lower_product(coupling, root)
+            across = -inverse @ reach
+            here = _gram(root) - _symmetric_product(reach.T, across)
             return (here, near + here, far + across), jnp.diagonal(here)
 
         carry = (last, last, jnp.zeros_like(last))
@@ -167,24 +167,66 @@ def _log_det(factor: Array) -> Array:
 
 def _triangular_inverse(factor: Array) -> Array:
     """``L^-1`` by halves: mostly matrix products, and no work on the empty triangle."""
-    n = factor.shape[0]
-    if n <= _LEAF or n % 2:
-        return solve_triangular(factor, jnp.eye(n, dtype=factor.dtype), lower=True)
-    h = n // 2
-    first, second = _triangular_inverse(factor[:h, :h]), _triangular_inverse(factor[h:, h:])
-    corner = -second @ (factor[h:, :h] @ first)
+    if not _has_halves(factor):
+        return solve_triangular(factor, jnp.eye(len(factor), dtype=factor.dtype), lower=True)
+    (first, _), (corner, second) = _quarters(factor)
+    first, second = _triangular_inverse(first), _triangular_inverse(second)
+    corner = -second @ (corner @ first)
     return jnp.block([[first, jnp.zeros_like(corner)], [corner, second]])
 
 
 def _gram(root: Array) -> Array:
     """``R^T R`` of a lower triangular matrix, by halves."""
-    n = root.shape[0]
-    if n <= _LEAF or n % 2:
+    if not _has_halves(root):
         return root.T @ root
-    h = n // 2
-    corner, second = root[h:, :h], root[h:, h:]
+    (first, _), (corner, second) = _quarters(root)
     across = second.T @ corner
-    return jnp.block([[_gram(root[:h, :h]) + corner.T @ corner, across.T], [across, _gram(second)]])
+    return jnp.block([[_gram(first) + corner.T @ corner, across.T], [across, _gram(second)]])
+
+
+def _upper_product(x: Array, y: Array) -> Array:
+    """``X Y`` of upper triangular matrices, itself one, by halves."""
+    if not _has_halves(x):
+        return x @ y
+    (a, b), (_, c) = _quarters(x)
+    (d, e), (_, f) = _quarters(y)
+    return jnp.block([[_upper_product(a, d), a @ e + b @ f], [jnp.zeros_like(a), _upper_product(c, f)]])
+
+
+def _upper_square(x: Array) -> Array:
+    """``X X^T`` of an upper triangular matrix, by halves."""
+    if not _has_halves(x):
+        return x @ x.T
+    (a, b), (_, c) = _quarters(x)
+    across = c @ b.T
+    return jnp.block([[_upper_square(a) + b @ b.T, across.T], [across, _upper_square(c)]])
+
+
+def _upper_lower_product(x: Array, y: Array) -> Array:
+    """``X Y`` of an upper and a lower triangular matrix, by halves."""
+    if not _has_halves(x):
+        return x @ y
+    (a, b), (_, c) = _quarters(x)
+    (d, _), (e, f) = _quarters(y)
+    return jnp.block([[_upper_lower_product(a, d) + b @ e, b @ f], [c @ e, _upper_lower_product(c, f)]])
+
+
+def _symmetric_product(x: Array, y: Array) -> Array:
+    """``X Y`` where that is known to be symmetric: three quarters of it."""
+    if not _has_halves(x):
+        return x @ y
+    h = len(x) // 2
+    across = x[h:] @ y[:, :h]
+    return jnp.block([[x[:h] @ y[:, :h], across.T], [across, x[h:] @ y[:, h:]]])
+
+
+def _has_halves(x: Array) -> bool:
+    return len(x) > _LEAF and len(x) % 2 == 0
+
+
+def _quarters(x: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    h = len(x) // 2
+    return (x[:h, :h], x[:h, h:]), (x[h:, :h], x[h:, h:])
 
 
 def _diagonal_sums(near: Array, far: Array) -> Array:

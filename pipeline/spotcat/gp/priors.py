@@ -28,7 +28,7 @@ class Priors(NamedTuple):
     min_rotations: float = 1.35
     min_rotations_width: float = 0.2
     decay_ratio: tuple[float, float] = (-0.9, 1.0)
-    harmonic: float = 1.0
+    harmonic: float = 0.6
     constant: float = 1.0
     red: tuple[float, float] = (-4.0, 6.7)
 

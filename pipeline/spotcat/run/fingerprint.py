@@ -31,7 +31,7 @@ def _code() -> str:
     """The version, with a digest of the sources that decide a result: a checkout changes without a version."""
     package = Path(spotcat.__file__).parent
     total = hashlib.sha256()
-    rooms = (path for room in _ROOMS for path in (package / room).rglob("*.py"))
+    rooms = (path for room in _ROOMS for kind in ("*.py", "*.json") for path in (package / room).rglob(kind))
     for path in sorted([*rooms, *(package / module for module in _MODULES)]):
         content = path.read_bytes()
         total.update(f"{path.relative_to(package).as_posix()}\n{len(content)}\n".encode())

@@ -1,4 +1,7 @@
-"""The folder of a run: where everything is, whose it is, and that one driver at a time works in it."""
+"""The folder of a run: where everything is, whose it is, and who may work in it.
+
+One lock keeps drivers apart: exclusive for one that does all of the work, shared for those that do a share each.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,18 @@ import fcntl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from time import sleep
+from typing import Any, BinaryIO
 
-from spotcat.config import Recipe, load_recipe, to_dict, write_recipe
+from spotcat.config import Recipe, load_recipe, to_dict, write_config
 from spotcat.status import InputError, RunError
 
-_RECIPE, _LOCK, _LOG = "recipe.toml", ".lock", "spotcat.log"
+_RECIPE, _LOCK = "recipe.toml", ".lock"
 # What a driver killed before it wrote its recipe may leave.
-_EARLY = {_LOCK, _LOG, f"{_RECIPE}.partial"}
+_EARLY = {_LOCK, f"{_RECIPE}.partial"}
+
+_TRIES, _PAUSE = 5, 0.1
+"""A look at the lock holds it for a moment: a driver tries again after this long [s]."""
 
 
 class RunFolder:
@@ -54,7 +61,27 @@ class RunFolder:
     @property
     def log(self) -> Path:
         """What happened when."""
-        return self.path / _LOG
+        return self.path / "spotcat.log"
+
+    @property
+    def events(self) -> Path:
+        """What happened, for machines: one file per driver."""
+        return self.path / "events"
+
+    @property
+    def report(self) -> Path:
+        """What a finished run took and what failed in it."""
+        return self.path / "report.json"
+
+    @property
+    def hung(self) -> Path:
+        """The stacks of worker processes that hung."""
+        return self.path / "hung"
+
+    @property
+    def slurm(self) -> Path:
+        """Scripts, logs and records of Slurm jobs."""
+        return self.path / "slurm"
 
     @property
     def compiled(self) -> Path:
@@ -79,6 +106,42 @@ def existing(path: str | Path) -> RunFolder:
     return folder
 
 
+class Lock:
+    """The lock of a run folder; closing its file, or dying, gives it back.
+
+    Args:
+        stream: the file, open for reading and writing.
+        folder: the run folder.
+    """
+
+    def __init__(self, stream: BinaryIO, folder: RunFolder) -> None:
+        self._number = stream.fileno()
+        self._folder = folder
+
+    def exclusive(self, *, wait: bool = False) -> bool:
+        """Keep everyone else out; false if others are in and `wait` is not set."""
+        if wait:
+            return self._take(fcntl.LOCK_EX)
+        for _ in range(_TRIES - 1):
+            if self._take(fcntl.LOCK_EX | fcntl.LOCK_NB):
+                return True
+            sleep(_PAUSE)
+        return self._take(fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def shared(self) -> None:
+        """Let others in that do a share of the work too; waits for one that keeps everyone out."""
+        self._take(fcntl.LOCK_SH)
+
+    def _take(self, kind: int) -> bool:
+        try:
+            fcntl.flock(self._number, kind)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise RunError(f"{self._folder.lock}: cannot be locked ({error.strerror})") from None
+        return True
+
+
 @contextmanager
 def owned(recipe: Recipe) -> Iterator[RunFolder]:
     """Make the run folder of a recipe, or reopen it, and keep every other driver out meanwhile.
@@ -88,26 +151,50 @@ def owned(recipe: Recipe) -> Iterator[RunFolder]:
             driver is at work in it.
         RunError: the recipe cannot be written.
     """
+    with _opened(recipe) as (folder, lock):
+        if not lock.exclusive():
+            raise InputError(f"{folder.path}: another spotcat is at work in this folder; wait until it ends")
+        _claim(folder, recipe)
+        yield folder
+
+
+@contextmanager
+def joined(recipe: Recipe) -> Iterator[tuple[RunFolder, Lock]]:
+    """Make the run folder of a recipe, or join those that work in it already.
+
+    Yields:
+        The folder and its lock, which is held in one way or the other.
+
+    Raises:
+        InputError, RunError: as `owned`, but for other drivers.
+    """
+    with _opened(recipe) as (folder, lock):
+        if not lock.exclusive():
+            lock.shared()
+        _claim(folder, recipe)
+        yield folder, lock
+
+
+@contextmanager
+def _opened(recipe: Recipe) -> Iterator[tuple[RunFolder, Lock]]:
     folder = RunFolder(recipe.survey.output)
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
         if not folder.recipe.exists() and {entry.name for entry in folder.path.iterdir()} - _EARLY:
             raise InputError(f"{folder.path}: holds something else than a run; choose another survey.output")
-        lock = folder.lock.open("ab")
+        # Network file systems want a file open for writing to be locked exclusively, for reading to be shared.
+        stream = folder.lock.open("a+b")
     except OSError as error:
         raise InputError(f"{folder.path}: cannot be written ({error.strerror}); choose another survey.output") from None
-    # Closing the file, or dying, gives the lock back.
-    with lock:
-        _lock(lock.fileno(), folder)
-        _claim(folder, recipe)
-        yield folder
+    with stream:
+        yield folder, Lock(stream, folder)
 
 
 def is_running(folder: RunFolder) -> bool:
     """Whether a driver is at work in the folder."""
     try:
-        with folder.lock.open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with folder.lock.open("r+b") as stream:
+            fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:
@@ -115,19 +202,10 @@ def is_running(folder: RunFolder) -> bool:
     return False
 
 
-def _lock(number: int, folder: RunFolder) -> None:
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise InputError(f"{folder.path}: another spotcat is at work in this folder; wait until it ends") from None
-    except OSError as error:
-        raise RunError(f"{folder.lock}: cannot be locked ({error.strerror})") from None
-
-
 def _claim(folder: RunFolder, recipe: Recipe) -> None:
     """Write the recipe into a new folder, or compare it with the one that is there."""
     if not folder.recipe.exists():
-        write_recipe(recipe, folder.recipe)
+        write_config(recipe, folder.recipe)
         return
     theirs, ours = to_dict(load_recipe(folder.recipe)), to_dict(recipe)
     for settings in (theirs, ours):

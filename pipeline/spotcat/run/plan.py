@@ -27,6 +27,7 @@ class Chunk:
         spec: the bucket they share; None for stars that are not fitted.
         lanes: batch size that the stars are padded to, the same for every chunk of a bucket.
         deadly: those of the stars that are left out of the fit because it kills the process it runs in.
+        endless: those of the deadly stars whose fit did not end.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Chunk:
     spec: BucketSpec | None
     lanes: int = 0
     deadly: tuple[int, ...] = ()
+    endless: tuple[int, ...] = ()
 
 
 def plan_chunks(stars: Mapping[str, np.ndarray], config: FitConfig) -> list[Chunk]:

@@ -65,8 +65,7 @@ class Progress:
         rate = (self._done - self._before) / max(monotonic() - self._started, 1e-9)
         if rate == 0:
             return text
-        left = round((self._total - self._done) / rate)
-        return f"{text}, {rate:.3g}/s, {left // 3600}:{left // 60 % 60:02d}:{left % 60:02d} left"
+        return f"{text}, {rate:.3g}/s, {hours((self._total - self._done) / rate)} left"
 
     def _show(self) -> None:
         self._shown = monotonic()
@@ -75,6 +74,12 @@ class Progress:
             self._stream.flush()
         else:
             LOG.info(self.line())
+
+
+def hours(seconds: float) -> str:
+    """A time as hours:minutes:seconds."""
+    left = round(seconds)
+    return f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
 
 
 class _LogFile(logging.FileHandler):

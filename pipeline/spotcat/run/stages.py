@@ -1,29 +1,30 @@
 """The stages of a run: ingest, fit, finalise.
 
-Each can be started again at any time and does what is missing.  The process that runs them, the driver, is the
-only one that writes the ledger, and imports JAX only where the executor is serial.
+Each can be started again at any time and does what is missing.  The process that runs them, the driver, writes
+the ledger's entries of the chunks that it hands out, and imports JAX only where the executor is serial.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from time import monotonic
+from typing import Any
 
 from spotcat import __version__
-from spotcat.config import Recipe, Site, digest, load_recipe
-from spotcat.run.executors import Executor, WorkerDied, make_executor, prepared
-from spotcat.run.folder import RunFolder, existing, is_running, owned
+from spotcat.config import Recipe, Site, digest
+from spotcat.run.account import write_account
+from spotcat.run.environment import heal, prepared
+from spotcat.run.events import recorded
+from spotcat.run.fitting import fit
+from spotcat.run.folder import Lock, RunFolder, joined, owned
 from spotcat.run.progress import LOG, Progress, logged
-from spotcat.status import InputError, RunError, Status
-
-if TYPE_CHECKING:
-    from spotcat.catalog.ledger import Entry, Ledger
-    from spotcat.run.plan import Chunk
+from spotcat.run.stop import stoppable
+from spotcat.run.survey import Run, Share, Work, load_work
+from spotcat.status import InputError, Status
 
 
 @dataclass(frozen=True)
@@ -33,47 +34,6 @@ class CatalogSummary:
     path: Path
     n_stars: int
     statuses: dict[str, int]
-
-
-@dataclass(frozen=True)
-class RunStatus:
-    """How far a run is.
-
-    Attributes:
-        name: name of the survey.
-        running: whether a driver is at work.
-        n_stars: stars in the light-curve store; 0 before ingest.
-        n_done: those whose chunk is done.
-        n_chunks: chunks of the plan.
-        chunks_done: those that the ledger has.
-        seconds: time that workers spent on them [s].
-        finished: whether the catalog holds all of it.
-        changed: why the run cannot go on, or empty.
-    """
-
-    name: str
-    running: bool
-    n_stars: int
-    n_done: int
-    n_chunks: int
-    chunks_done: int
-    seconds: float
-    finished: bool
-    changed: str
-
-
-@dataclass(frozen=True)
-class _Work:
-    """The plan of a survey and what the ledger says of it."""
-
-    chunks: list[Chunk]
-    ledger: Ledger
-    done: dict[str, Entry]
-    padding: float
-
-    @property
-    def missing(self) -> list[Chunk]:
-        return [chunk for chunk in self.chunks if chunk.name not in self.done]
 
 
 def run_survey(recipe: Recipe, site: Site) -> CatalogSummary:
@@ -87,10 +47,42 @@ def run_survey(recipe: Recipe, site: Site) -> CatalogSummary:
         InputError: the input or the run folder is not usable, or another recipe's.
         RunError: the run could not be finished; starting it again goes on.
     """
-    with _driving(recipe) as folder:
-        _ingest(folder, recipe)
-        _fit(folder, recipe, site)
-        return _finalise(folder, recipe)
+    with _driving(recipe, site) as run:
+        _ingest(run)
+        _fit(run, site)
+        return _finalise(run)
+
+
+def run_share(recipe: Recipe, site: Site, share: Share) -> CatalogSummary | None:
+    """Do one of several shares of a survey's fit; nothing but the run folder connects them.
+
+    The first to come ingests and compiles while the others wait; the last to end finalises.
+
+    Args:
+        recipe: what to run.
+        site: where to run it.
+        share: which share of the chunks is this driver's.
+
+    Returns:
+        The finished catalog, or None where other shares are not done.
+
+    Raises:
+        InputError: the input or the run folder is not usable, or another recipe's.
+        RunError: the share could not be finished; starting it again goes on.
+    """
+    with joined(recipe) as (folder, lock), _at_work(folder, recipe, site, share) as run:
+        _prepare_shares(run, site, lock)
+        work = load_work(folder, recipe)
+        work.ledger.check()
+        mine = [chunk for chunk in share.of(work.chunks) if chunk.name not in work.done]
+        if mine:
+            fit(run, work, mine, site)
+        if load_work(folder, recipe).missing:
+            LOG.info("fit: share %s is done, others are not", share)
+            return None
+        # Whoever is still in has found the same, and waits too.
+        lock.exclusive(wait=True)
+        return _finalise(run)
 
 
 def ingest_stage(recipe: Recipe) -> None:
@@ -100,8 +92,8 @@ def ingest_stage(recipe: Recipe) -> None:
         InputError: the input or the run folder is not usable.
         RunError: the store cannot be written.
     """
-    with _driving(recipe) as folder:
-        _ingest(folder, recipe)
+    with _driving(recipe) as run:
+        _ingest(run)
 
 
 def fit_stage(recipe: Recipe, site: Site) -> None:
@@ -111,8 +103,8 @@ def fit_stage(recipe: Recipe, site: Site) -> None:
         InputError: nothing is ingested, or settings, code or input changed since the run began.
         RunError: the fit could not be finished; starting it again goes on.
     """
-    with _driving(recipe) as folder:
-        _fit(folder, recipe, site)
+    with _driving(recipe, site) as run:
+        _fit(run, site)
 
 
 def finalise_stage(recipe: Recipe) -> CatalogSummary:
@@ -122,52 +114,53 @@ def finalise_stage(recipe: Recipe) -> CatalogSummary:
         InputError: chunks are missing.
         RunError: a part is damaged, or the catalog cannot be written.
     """
-    with _driving(recipe) as folder:
-        return _finalise(folder, recipe)
-
-
-def status_of(run_folder: str | Path) -> RunStatus:
-    """How far a run is; changes nothing and may be called while it works.
-
-    Raises:
-        InputError: there is no run in this folder.
-    """
-    folder = existing(run_folder)
-    recipe = load_recipe(folder.recipe)
-    begun = RunStatus(recipe.survey.name, is_running(folder), 0, 0, 0, 0, 0.0, False, "")
-    if not folder.store.exists():
-        return begun
-    work = _work(folder, recipe)
-    planned = [chunk for chunk in work.chunks if chunk.name in work.done]
-    try:
-        work.ledger.check()
-        changed = ""
-    except InputError as error:
-        changed = str(error)
-    return replace(
-        begun,
-        n_stars=sum(len(chunk.star_ids) for chunk in work.chunks),
-        n_done=sum(len(chunk.star_ids) for chunk in planned),
-        n_chunks=len(work.chunks),
-        chunks_done=len(planned),
-        seconds=sum(work.done[chunk.name].seconds for chunk in planned),
-        finished=not work.missing and _is_current(folder, _attributes(recipe, work)),
-        changed=changed,
-    )
+    with _driving(recipe) as run:
+        return _finalise(run)
 
 
 @contextmanager
-def _driving(recipe: Recipe) -> Iterator[RunFolder]:
-    with owned(recipe) as folder, logged(folder.log), prepared(folder):
+def _driving(recipe: Recipe, site: Site | None = None) -> Iterator[Run]:
+    """Work in a run folder alone."""
+    with owned(recipe) as folder, _at_work(folder, recipe, site or Site()) as run:
+        yield run
+
+
+@contextmanager
+def _at_work(folder: RunFolder, recipe: Recipe, site: Site, share: Share | None = None) -> Iterator[Run]:
+    """What a driver needs while it is at work: logs, environment, and an ear for signals."""
+    # Appended to by several machines, one file would lose lines.
+    log = folder.log.with_stem(f"spotcat-{share.number}of{share.count}") if share else folder.log
+    about = {"survey": recipe.survey.name, "executor": site.executor, "share": str(share or "")}
+    with (
+        stoppable() as stop,
+        logged(log),
+        prepared(folder, site.platform),
+        recorded(folder.events, version=__version__, **about) as events,
+    ):
         LOG.debug("spotcat %s on survey %r", __version__, recipe.survey.name)
-        yield folder
+        yield Run(folder, recipe, events, stop)
 
 
-def _ingest(folder: RunFolder, recipe: Recipe) -> None:
+def _prepare_shares(run: Run, site: Site, lock: Lock) -> None:
+    """Ingest and compile, or wait for the driver that does; return with the lock shared."""
+    while True:
+        if lock.exclusive():
+            _ingest(run)
+            work = _swept(run)
+            if work.pilots:
+                fit(run, work, work.pilots, site)
+        lock.shared()
+        if run.folder.store.exists():
+            return
+
+
+def _ingest(run: Run) -> None:
     from spotcat.ingest.pipeline import ingest
 
+    started = monotonic()
     with Progress("ingest", "files", 0) as progress:
-        summary = ingest(recipe, folder.store, progress.update)
+        summary = ingest(run.recipe, run.folder.store, progress.update)
+    run.events.note("ingested", wall=monotonic() - started, stars=summary.n_stars, usable=summary.n_usable)
     LOG.info(
         "ingest: %d stars, %d of them fit for a search%s",
         summary.n_stars,
@@ -176,96 +169,49 @@ def _ingest(folder: RunFolder, recipe: Recipe) -> None:
     )
 
 
-def _work(folder: RunFolder, recipe: Recipe) -> _Work:
-    from spotcat.catalog.ledger import Ledger
-    from spotcat.ingest.store import LightCurveStore
-    from spotcat.run.fingerprint import fingerprint
-    from spotcat.run.plan import padding, plan_chunks
-
-    store = LightCurveStore(folder.store)
-    ledger = Ledger(folder.ledger, fingerprint(recipe, store.input_hash))
-    chunks = plan_chunks(store.stars, recipe.fit)
-    return _Work(chunks, ledger, ledger.done(), padding(chunks, store.stars))
+def _fit(run: Run, site: Site) -> None:
+    work = _swept(run)
+    if work.missing:
+        fit(run, work, work.missing, site)
+    else:
+        LOG.info("fit: %d chunks (done before)", len(work.chunks))
 
 
-def _fit(folder: RunFolder, recipe: Recipe, site: Site) -> None:
-    from spotcat.run.work import process_chunk
-
-    work = _work(folder, recipe)
+def _swept(run: Run) -> Work:
+    """The work of a survey that nothing has changed, without what killed writers left; nobody else may be at work."""
+    work = load_work(run.folder, run.recipe)
     work.ledger.check()
     work.ledger.sweep()
-    if not work.missing:
-        LOG.info("fit: %d chunks (done before)", len(work.chunks))
-        return
-    n_stars = sum(len(chunk.star_ids) for chunk in work.chunks)
-    n_missing = sum(len(chunk.star_ids) for chunk in work.missing)
-    process = partial(process_chunk, folder.path)
-    suspects: list[Chunk] = []
-    compiled = read_back = 0
-    with (
-        Progress("fit", "stars", n_stars, n_stars - n_missing) as progress,
-        make_executor(site, len(work.missing)) as executor,
-    ):
-
-        def record(outcome: Any) -> None:
-            nonlocal compiled, read_back
-            compiled, read_back = compiled + outcome.compiled, read_back + outcome.read_back
-            work.ledger.record(outcome.name, outcome.n_stars, outcome.checksum, outcome.seconds)
-            progress.add(outcome.n_stars)
-
-        for outcome in executor.run(process, work.missing):
-            if isinstance(outcome, WorkerDied):
-                suspects.append(outcome.item)
-            else:
-                record(outcome)
-        for chunk in suspects:
-            record(_process_suspect(executor, process, folder, chunk))
-    LOG.info("fit: %d chunks, %d stars", len(work.missing), n_missing)
-    n_buckets = len({chunk.spec for chunk in work.missing if chunk.spec})
-    LOG.info("fit: %d buckets, %d programs compiled, %d read back", n_buckets, compiled, read_back)
-    LOG.info("fit: %.0f %% of the search grids is padding", 100 * work.padding)
+    if work.missing:
+        heal(run.folder)
+    return work
 
 
-def _process_suspect(executor: Executor, process: Callable[[Chunk], Any], folder: RunFolder, chunk: Chunk) -> Any:
-    """Process a chunk whose workers died, with no other at work that could be to blame."""
-    from spotcat.run.work import find_deadly, try_fit
-
-    def alone(fn: Callable[[Chunk], Any], part: Chunk) -> Any:
-        (outcome,) = executor.run(fn, [part])
-        return outcome
-
-    outcome = alone(process, chunk)
-    if not isinstance(outcome, WorkerDied):
-        return outcome
-    LOG.info("fit: %s kills its worker processes; looking for the stars that do", chunk.name)
-    attempt = partial(try_fit, folder.path)
-    deadly = find_deadly(lambda part: not isinstance(alone(attempt, part), WorkerDied), chunk)
-    outcome = alone(process, replace(chunk, deadly=deadly))
-    if isinstance(outcome, WorkerDied):
-        raise RunError(f"{chunk.name} kills its worker processes, but no star of it does; use fewer workers")
-    return outcome
-
-
-def _finalise(folder: RunFolder, recipe: Recipe) -> CatalogSummary:
+def _finalise(run: Run) -> CatalogSummary:
     from spotcat.catalog.finalise import finalise
 
-    work = _work(folder, recipe)
+    folder, work = run.folder, load_work(run.folder, run.recipe)
     work.ledger.check()
     if work.missing:
         raise InputError(
             f"{folder.path}: {len(work.missing)} of {len(work.chunks)} chunks are not fitted; run `spotcat fit` first"
         )
-    attributes = _attributes(recipe, work)
-    if _is_current(folder, attributes):
+    attributes = catalog_attributes(run.recipe, work)
+    if is_current(folder, attributes):
         LOG.info("finalise: %s (done before)", folder.catalog)
-    else:
-        counts = {work.ledger.part(chunk.name): work.done[chunk.name].n_stars for chunk in work.chunks}
-        n_stars = finalise(list(counts), folder.catalog, attributes, counts)
-        LOG.info("finalise: %d stars in %s", n_stars, folder.catalog)
+        return _summary(folder.catalog)
+    with suppress(OSError):
+        folder.hung.rmdir()
+    started = monotonic()
+    counts = {work.ledger.part(chunk.name): work.done[chunk.name].n_stars for chunk in work.chunks}
+    n_stars = finalise(list(counts), folder.catalog, attributes, counts)
+    LOG.info("finalise: %d stars in %s", n_stars, folder.catalog)
+    run.events.note("finalised", wall=monotonic() - started, stars=n_stars)
+    write_account(folder, work)
     return _summary(folder.catalog)
 
 
-def _attributes(recipe: Recipe, work: _Work) -> dict[str, Any]:
+def catalog_attributes(recipe: Recipe, work: Work) -> dict[str, Any]:
     """Attributes of the catalog; equal ones tell that a catalog was made of these very parts."""
     specs = [chunk.spec for chunk in work.chunks if chunk.spec is not None]
     return {
@@ -278,7 +224,8 @@ def _attributes(recipe: Recipe, work: _Work) -> dict[str, Any]:
     }
 
 
-def _is_current(folder: RunFolder, attributes: dict[str, Any]) -> bool:
+def is_current(folder: RunFolder, attributes: dict[str, Any]) -> bool:
+    """Whether the run's catalog has these attributes."""
     from spotcat.catalog.atomic import settled
     from spotcat.catalog.layout import root_attributes
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import errno
 import re
+import resource
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -34,6 +35,7 @@ R = TypeVar("R")
 
 _DISK = (errno.ENOSPC, errno.EROFS, errno.EDQUOT)
 _DEADLY = "the fit ended its process every time"
+_ENDLESS = "the fit did not end"
 
 
 class ChunkResult(NamedTuple):
@@ -44,6 +46,9 @@ class ChunkResult(NamedTuple):
         n_stars: its stars.
         checksum: of its part.
         seconds: the time it took [s].
+        n_failed: stars whose fit failed.
+        n_deadly: those of them that were left out of the fit because it killed its process or did not end.
+        memory: the most that its process has used so far [MiB].
         compiled: programs that its process had to compile.
         read_back: programs that its process found in the run's cache.
     """
@@ -52,8 +57,17 @@ class ChunkResult(NamedTuple):
     n_stars: int
     checksum: str
     seconds: float
+    n_failed: int
+    n_deadly: int
+    memory: int
     compiled: int
     read_back: int
+
+    def events(self) -> dict[str, Any]:
+        """What the run's events say of it."""
+        return {"chunk": self.name, "stars": self.n_stars, "seconds": round(self.seconds, 3)} | {
+            name: getattr(self, name) for name in ("n_failed", "n_deadly", "memory", "compiled", "read_back")
+        }
 
 
 def process_chunk(run_folder: Path, chunk: Chunk) -> ChunkResult:
@@ -77,7 +91,7 @@ def process_chunk(run_folder: Path, chunk: Chunk) -> ChunkResult:
     arrays: dict[str, np.ndarray] = {}
     row_of = {star_id: row for row, star_id in enumerate(chunk.star_ids)}
     for star_id in chunk.deadly:
-        _fail(columns, [row_of[star_id]], _DEADLY)
+        _fail(columns, [row_of[star_id]], _ENDLESS if star_id in chunk.endless else _DEADLY)
     count = _program_count(chunk)
     before = count()
     for stars, outcome in _fitted(folder, chunk, recipe, store):
@@ -88,7 +102,10 @@ def process_chunk(run_folder: Path, chunk: Chunk) -> ChunkResult:
             _fill(columns, arrays, rows, outcome)
     checksum = write_part(folder.parts / chunk.name, columns, arrays)
     programs = tuple(now - then for now, then in zip(count(), before, strict=True))
-    return ChunkResult(chunk.name, len(chunk.star_ids), checksum, monotonic() - started, *programs)
+    failed = int(np.count_nonzero(columns["status"] == Status.FIT_FAILED))
+    spent = monotonic() - started
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return ChunkResult(chunk.name, len(chunk.star_ids), checksum, spent, failed, len(chunk.deadly), memory, *programs)
 
 
 def try_fit(run_folder: Path, chunk: Chunk) -> None:

@@ -15,6 +15,7 @@ from spotcat.star.evolution import SpotEvolutionModel
 from spotcat.star.visibility import projection
 
 _SPOTS_AT_ONCE = 64
+_NEVER = 1e9  # d
 
 
 @jax.tree_util.register_dataclass
@@ -57,6 +58,16 @@ def flux_deficit(t: ArrayLike, model: SpotEvolutionModel, spots: Spots) -> Array
 _flux_deficit = jax.jit(flux_deficit)
 
 
+def _whole_batches(spots: Spots) -> Spots:
+    """The spots, and as many that never live as fill a batch: few numbers of spots are compiled."""
+    missing = -np.size(spots.latitude) % _SPOTS_AT_ONCE
+    return Spots(
+        np.pad(np.asarray(spots.latitude, float), (0, missing)),
+        np.pad(np.asarray(spots.longitude, float), (0, missing)),
+        np.pad(np.asarray(spots.peak_time, float), (0, missing), constant_values=_NEVER),
+    )
+
+
 class LightcurveModel:
     """A simulated light curve on a regular cadence.
 
@@ -80,7 +91,7 @@ class LightcurveModel:
         self.t = t
         self.depth = depth
         with jax.enable_x64(True):
-            self.flux = 1.0 - depth * np.asarray(_flux_deficit(t, spot_model, spots))
+            self.flux = 1.0 - depth * np.asarray(_flux_deficit(t, spot_model, _whole_batches(spots)))
 
     @classmethod
     def from_spot_model(

@@ -1,0 +1,63 @@
+"""Learning the calibration of the fit from simulated stars whose truth is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from spotcat.fit.calibration import LEVELS, QUANTITIES, Calibration, half_width
+from spotcat.status import LifetimeFlag
+
+GAIN_EDGES = (3.0, 6.0, 12.0, 30.0, 100.0, 300.0)
+BASELINE_EDGES = (60.0, 500.0)
+"""Between a TESS sector, half a year, and a whole mission [d]."""
+FEWEST = 40
+"""A regime with fewer stars borrows those of the same baseline, and where they are too few, all."""
+ALARM_GAINS = tuple(float(gain) for gain in range(1, 13))
+
+
+def learn(rotating: Mapping[str, np.ndarray], quiet_gain: Sequence[float], version: str) -> Calibration:
+    """Make a table.
+
+    Args:
+        rotating: of simulated rotators, the columns ``lnl_rotation``, ``baseline``, ``lifetime_flag``, the quantities
+            with their raw intervals, and ``true_prot`` and ``true_spot_lifetime``, NaN where there is no truth; (n,).
+        quiet_gain: ``lnl_rotation`` of simulated stars without rotation.
+        version: what to call it.
+    """
+    regime = np.digitize(rotating["lnl_rotation"], GAIN_EDGES), np.digitize(rotating["baseline"], BASELINE_EDGES)
+    factors: dict[str, list[list[float]]] = {}
+    for name in QUANTITIES:
+        half = half_width(rotating[f"{name}_lower_raw"], rotating[f"{name}_upper_raw"])
+        score = np.abs(np.log(rotating[name] / rotating[f"true_{name}"])) / half
+        if name == "spot_lifetime":
+            score = np.where(rotating["lifetime_flag"] == LifetimeFlag.MEASURED, score, np.nan)
+        for level in LEVELS:
+            factors[f"{name}_{level}"] = [
+                [_quantile(score, regime, (i, j), level / 100) for j in range(len(BASELINE_EDGES) + 1)]
+                for i in range(len(GAIN_EDGES) + 1)
+            ]
+    return Calibration(version, GAIN_EDGES, BASELINE_EDGES, factors, ALARM_GAINS, _ln_alarm(np.asarray(quiet_gain)))
+
+
+def _quantile(score: np.ndarray, regime: tuple[np.ndarray, np.ndarray], place: tuple[int, int], level: float) -> float:
+    """The conformal quantile of a regime: the ceil((n + 1) level)-th smallest of its n scores."""
+    known = np.isfinite(score)
+    near = known & (regime[1] == place[1])
+    for some in (near & (regime[0] == place[0]), near, known):
+        if some.sum() >= FEWEST:
+            break
+    own = np.sort(score[some])
+    rank = min(int(np.ceil((own.size + 1) * level)), own.size)
+    return float(f"{own[rank - 1]:.4g}")
+
+
+def _ln_alarm(gain: np.ndarray) -> tuple[float, ...]:
+    """Logarithm of the fraction with at least each gain, an exponential tail where fewer than ten have."""
+    counts = np.array([np.sum(gain >= x) for x in ALARM_GAINS], float)
+    fraction = np.log(np.maximum(counts, 1) / gain.size)
+    known = max(int(np.sum(counts >= 10)), 2)
+    slope = (fraction[known - 1] - fraction[0]) / (known - 1)
+    tail = fraction[known - 1] + slope * np.arange(1, len(counts) - known + 1)
+    return tuple(float(f"{v:.4g}") for v in [*fraction[:known], *tail])

@@ -1,0 +1,100 @@
+"""What simulated stars have taught about the fit: how wide its intervals should be, and how often noise looks so.
+
+A Laplace interval knows neither that the wrong mode may have won nor that spots are few.  In each regime of gain and
+baseline the factor is kept that, applied to the interval's half-width in the logarithm, made it hold the truth as
+often as it says (split conformal prediction: Vovk, Gammerman & Shafer 2005, Algorithmic Learning in a Random World).
+The false-alarm probability is the fraction of simulated stars without rotation with as much gain.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+LEVELS = (68, 95)
+"""Confidence levels of the intervals [%]."""
+QUANTITIES = ("prot", "spot_lifetime")
+"""Columns whose intervals are calibrated."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A versioned table.
+
+    Attributes:
+        version: what it was learnt from.
+        gain: edges between the regimes of ``lnl_rotation``, ascending, length g.
+        baseline: edges between those of ``baseline`` [d], ascending, length b.
+        factors: for each quantity and level, such as ``prot_68``, g + 1 rows of b + 1 factors.
+        alarm_gain: ascending values of ``lnl_rotation``.
+        ln_alarm: logarithm of the false-alarm probability at each.
+    """
+
+    version: str
+    gain: tuple[float, ...]
+    baseline: tuple[float, ...]
+    factors: dict[str, list[list[float]]]
+    alarm_gain: tuple[float, ...]
+    ln_alarm: tuple[float, ...]
+
+    def factor(self, quantity: str, level: int, gain: np.ndarray, baseline: np.ndarray) -> np.ndarray:
+        """Factor of each star; `quantity` of ``QUANTITIES``, `level` of ``LEVELS``, arrays of shape (n,)."""
+        table = np.array(self.factors[f"{quantity}_{level}"])
+        return table[np.digitize(gain, self.gain), np.digitize(baseline, self.baseline)]
+
+    def false_alarm(self, gain: np.ndarray) -> np.ndarray:
+        """Probability that a star without rotation gains as much; exponential beyond the table."""
+        x, y = np.array(self.alarm_gain), np.array(self.ln_alarm)
+        slope = (y[-1] - y[-2]) / (x[-1] - x[-2])
+        beyond = np.maximum(gain - x[-1], 0) * slope
+        return np.exp(np.minimum(np.interp(gain, x, y) + beyond, 0.0))
+
+    def to_json(self) -> str:
+        """Text that `read` reads back."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+
+def read(text: str) -> Calibration:
+    """A table from its JSON text."""
+    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(text).items()}
+    return Calibration(**plain)
+
+
+@cache
+def shipped() -> Calibration:
+    """The table that comes with the package."""
+    return read((files("spotcat.fit") / "calibration.json").read_text())
+
+
+def calibrated(columns: Mapping[str, np.ndarray], table: Calibration) -> dict[str, np.ndarray]:
+    """Calibrated intervals of ``QUANTITIES``, the raw ones beside them, and the false-alarm probability.
+
+    Args:
+        columns: ``lnl_rotation``, ``baseline`` and each quantity with its raw ``_lower`` and ``_upper``; (n,) each.
+        table: the calibration.
+
+    Returns:
+        ``Q_lower`` and ``Q_upper`` (68 %), ``Q_lower95`` and ``Q_upper95``, ``Q_lower_raw`` and ``Q_upper_raw`` for
+        each quantity Q, and ``false_alarm``.
+    """
+    gain, baseline = columns["lnl_rotation"], columns["baseline"]
+    out = {"false_alarm": table.false_alarm(gain)}
+    for name in QUANTITIES:
+        value, lower, upper = (columns[key] for key in (name, f"{name}_lower", f"{name}_upper"))
+        half = half_width(lower, upper)
+        for level, ending in zip(LEVELS, ("", "95"), strict=True):
+            width = np.exp(half * table.factor(name, level, gain, baseline))
+            out |= {f"{name}_lower{ending}": value / width, f"{name}_upper{ending}": value * width}
+        out |= {f"{name}_lower_raw": lower, f"{name}_upper_raw": upper}
+    return out
+
+
+def half_width(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    """Half the width of an interval in the logarithm."""
+    return 0.5 * np.log(upper / lower)

@@ -1,0 +1,66 @@
+"""What a run took: time by stage, use of its workers, failures by reason, versions and hashes."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections import Counter
+from importlib.metadata import version
+from typing import Any
+
+from spotcat import __version__
+from spotcat.run.events import read_events
+from spotcat.run.folder import RunFolder
+from spotcat.run.survey import Work
+
+_LIBRARIES = ("jax", "jaxlib", "numpy", "scipy", "dask", "distributed", "xarray", "zarr", "astropy", "lightkurve")
+_STAGES = {"ingested": "ingest", "fitted": "fit", "finalised": "finalise"}
+
+
+def write_account(folder: RunFolder, work: Work) -> None:
+    """Write the report of a run whose catalog is finished.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    from spotcat.catalog.atomic import write_file
+
+    write_file(folder.report, (json.dumps(account(folder, work), indent=1, sort_keys=True) + "\n").encode())
+
+
+def account(folder: RunFolder, work: Work) -> dict[str, Any]:
+    """The report of a run, from its drivers' events and its catalog.
+
+    Returns:
+        Times in seconds, summed over the drivers that reached the end of a stage.  ``utilisation`` is the fraction
+        of the fit's time that its workers spent on chunks; ``handed_out_again`` counts the chunks that a driver
+        began and did not see done.
+    """
+    from spotcat.catalog.query import open_catalog
+
+    events = [event for path in sorted(folder.events.glob("*.jsonl")) for event in read_events(path)]
+    counts = Counter(event["event"] for event in events)
+    fits = [event for event in events if event["event"] == "fitted"]
+    done = [event for event in events if event["event"] == "chunk done"]
+    offered = sum(event["wall"] * event["workers"] for event in fits)
+    catalog = open_catalog(folder.catalog)
+    reasons = Counter(reason for reason in catalog.column("reason").tolist() if reason)
+    return {
+        "stars": len(catalog),
+        "chunks": len(work.chunks),
+        "reasons": dict(reasons.most_common()),
+        "drivers": counts["began"],
+        "handed_out_again": counts["chunk began"] - counts["chunk done"],
+        "seconds": {
+            stage: round(sum(event["wall"] for event in events if event["event"] == name), 1)
+            for name, stage in _STAGES.items()
+        },
+        "worker_seconds": round(sum(event["seconds"] for event in done), 1),
+        "utilisation": round(sum(event["work"] for event in fits) / offered, 3) if offered else None,
+        "worker_memory_mib": max((event["memory"] for event in done), default=None),
+        "programs_compiled": sum(event["compiled"] for event in done),
+        "padding": round(work.padding, 3),
+        "versions": {name: version(name) for name in _LIBRARIES}
+        | {"spotcat": __version__, "python": platform.python_version()},
+        "hashes": work.ledger.fingerprint,
+    }

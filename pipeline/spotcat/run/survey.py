@@ -1,0 +1,94 @@
+"""A run as its driver sees it, and the chunks of its survey with what the ledger says of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from spotcat.config import Recipe
+from spotcat.run.events import Events
+from spotcat.run.folder import RunFolder
+from spotcat.run.stop import Stop
+from spotcat.status import InputError
+
+if TYPE_CHECKING:
+    from spotcat.catalog.ledger import Entry, Ledger
+    from spotcat.run.plan import Chunk
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a driver has in hand."""
+
+    folder: RunFolder
+    recipe: Recipe
+    events: Events
+    stop: Stop
+
+
+@dataclass(frozen=True)
+class Share:
+    """One of several drivers that divide a survey: number `number` of `count`, from 1."""
+
+    number: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Share:
+        """The share that a person writes as ``3/8``.
+
+        Raises:
+            InputError: it is none.
+        """
+        found = re.fullmatch(r"(\d+)/(\d+)", text)
+        share = cls(int(found[1]), int(found[2])) if found else cls(0, 0)
+        if not 1 <= share.number <= share.count:
+            raise InputError(f"--share must be K/N with K in 1..N, such as 3/8, got {text!r}")
+        return share
+
+    def of(self, chunks: list[Chunk]) -> list[Chunk]:
+        """Its chunks: each `count`-th one, so that all shares have some of every bucket."""
+        return chunks[self.number - 1 :: self.count]
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+
+@dataclass(frozen=True)
+class Work:
+    """The plan of a survey and what the ledger says of it."""
+
+    chunks: list[Chunk]
+    ledger: Ledger
+    done: dict[str, Entry]
+    padding: float
+
+    @property
+    def missing(self) -> list[Chunk]:
+        """The chunks that are not done."""
+        return [chunk for chunk in self.chunks if chunk.name not in self.done]
+
+    @property
+    def pilots(self) -> list[Chunk]:
+        """The first chunk of each bucket of which none is done: who fits it compiles the bucket's programs."""
+        warm = {chunk.spec for chunk in self.chunks if chunk.name in self.done}
+        first = {chunk.spec: chunk for chunk in reversed(self.chunks) if chunk.spec is not None}
+        return [chunk for spec, chunk in first.items() if spec not in warm]
+
+
+def load_work(folder: RunFolder, recipe: Recipe) -> Work:
+    """The work of an ingested survey.
+
+    Raises:
+        InputError: there is no light-curve store, or not a complete one.
+    """
+    from spotcat.catalog.ledger import Ledger
+    from spotcat.ingest.store import LightCurveStore
+    from spotcat.run.fingerprint import fingerprint
+    from spotcat.run.plan import padding, plan_chunks
+
+    store = LightCurveStore(folder.store)
+    ledger = Ledger(folder.ledger, fingerprint(recipe, store.input_hash))
+    chunks = plan_chunks(store.stars, recipe.fit)
+    return Work(chunks, ledger, ledger.done(), padding(chunks, store.stars))

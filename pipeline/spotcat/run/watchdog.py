@@ -1,0 +1,76 @@
+"""Work that never ends: the process that does it ends itself, and says where it hung.
+
+A process in a hung call keeps its heartbeat, so Dask never notices.  Python's fault handler ends it from a thread
+that needs nothing of the interpreter.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from spotcat.catalog.atomic import writing
+from spotcat.run.environment import check_device
+from spotcat.run.executors import WorkerDied
+from spotcat.run.folder import RunFolder
+from spotcat.run.plan import Chunk
+
+R = TypeVar("R")
+
+
+def guarded(seconds: int, fn: Callable[[Path, Chunk], R], run_folder: Path, chunk: Chunk) -> R | WorkerDied[Chunk]:
+    """Call a function on a chunk; this process ends if that takes too long.
+
+    A call that hung once is not made again before `forget`: each attempt costs a worker the whole time.
+
+    Args:
+        seconds: the longest time that the call may take [s]; 0 is any.
+        fn: takes the run folder and the chunk.
+        run_folder: the run's folder; gets the stacks of a process that hung.
+        chunk: the stars.
+
+    Raises:
+        RunError: the run folder cannot be written, or this worker sees other workers' GPUs.
+    """
+    check_device()
+    if not seconds:
+        return fn(run_folder, chunk)
+    traces = _traces(RunFolder(run_folder), chunk)
+    if hung(RunFolder(run_folder), chunk):
+        return WorkerDied(chunk)
+    with writing(traces):
+        traces.parent.mkdir(exist_ok=True)
+        stream = traces.open("w")
+    with stream:
+        faulthandler.dump_traceback_later(seconds, exit=True, file=stream)
+        try:
+            return fn(run_folder, chunk)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+            traces.unlink(missing_ok=True)
+
+
+def hung(folder: RunFolder, chunk: Chunk) -> str:
+    """Where the work on these very stars hung: the stacks of its process, empty if it did not."""
+    try:
+        return _traces(folder, chunk).read_text()
+    except OSError:
+        return ""
+
+
+def forget(folder: RunFolder, chunk: Chunk) -> None:
+    """Let a chunk be tried again.
+
+    Raises:
+        RunError: the run folder cannot be written.
+    """
+    for traces in folder.hung.glob(f"{chunk.name}.*"):
+        with writing(traces):
+            traces.unlink(missing_ok=True)
+
+
+def _traces(folder: RunFolder, chunk: Chunk) -> Path:
+    # Parts of a chunk have its name, so the name alone does not tell them apart.
+    return folder.hung / f"{chunk.name}.{len(chunk.star_ids)}-from-{chunk.star_ids[0]}.txt"

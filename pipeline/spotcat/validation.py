@@ -1,0 +1,96 @@
+"""Whole simulated surveys through the whole pipeline, and what comes of them: ``spotcat check``.
+
+Beside the command line, since it needs the run room and the check room, which know nothing of each other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from spotcat import __version__
+from spotcat.catalog.atomic import write_file
+from spotcat.check.assess import COLUMNS, Figure, assess, false_alarms
+from spotcat.check.calibrate import learn
+from spotcat.check.populations import QUIET, population
+from spotcat.check.recovery import found_for, read_truth
+from spotcat.check.simulate import simulate_survey, truth_path
+from spotcat.config import InputConfig, Recipe, Site, SurveyConfig
+from spotcat.run.stages import run_survey
+from spotcat.status import Flag
+
+REPORT = "validation.json"
+
+
+def check_recovery(recipe: Recipe, site: Site) -> list[tuple[str, Figure]]:
+    """Simulate, fit and assess the sets of a recipe; the figures also go to ``validation.json`` in its folder.
+
+    Args:
+        recipe: its ``check`` section names the sets, its ``fit`` section is used for all.
+        site: where to run.
+
+    Returns:
+        Figures with the name of their set.
+    """
+    figures: list[tuple[str, Figure]] = []
+    for name, found, truth in _surveys(recipe, site):
+        rows = false_alarms(found, truth) if name.endswith(QUIET) else assess(name, found, truth)
+        figures += [(name, figure) for figure in rows]
+    report = {
+        "spotcat_version": __version__,
+        "seed": recipe.survey.seed,
+        "check": asdict(recipe.check),
+        "figures": [{"set": name, "holds": figure.holds, **asdict(figure)} for name, figure in figures],
+    }
+    write_file(Path(recipe.survey.output) / REPORT, (json.dumps(report, indent=1) + "\n").encode())
+    return figures
+
+
+def check_calibrate(recipe: Recipe, site: Site, out: Path) -> None:
+    """Learn the calibration of the fit from the sets of a recipe and write it to a file."""
+    rotating: dict[str, list[np.ndarray]] = {}
+    quiet: list[np.ndarray] = []
+    for name, found, truth in _surveys(recipe, site):
+        if name.endswith(QUIET):
+            dips = (found["flags"].astype(int) & Flag.ECLIPSES_SUSPECTED) > 0
+            quiet.append(np.where(dips, -np.inf, found["lnl_rotation"]))  # that flag speaks against rotation
+            continue
+        known = {**found, **{f"true_{key}": truth[key] for key in ("prot", "spot_lifetime")}}
+        for key, values in known.items():
+            rotating.setdefault(key, []).append(values)
+    columns = {key: np.concatenate(parts) for key, parts in rotating.items()}
+    sets = " ".join(f"{name}:{recipe.check.n_stars}" for name in recipe.check.sets)
+    version = f"spotcat {__version__}, seed {recipe.survey.seed}, {sets}"
+    write_file(out, learn(columns, np.concatenate(quiet).tolist(), version).to_json().encode())
+
+
+def table(figures: list[tuple[str, Figure]]) -> str:
+    """Figures as a Markdown table."""
+    lines = ["| set | figure | value | bound | holds |", "|---|---|---|---|---|"]
+    for name, f in figures:
+        holds = ("yes" if f.holds else "no") if f.bounds() else ""
+        lines.append(f"| {name} | {f.name} | {f.value:.3f} | {f.bounds()} | {holds} |")
+    return "\n".join(lines)
+
+
+def _surveys(recipe: Recipe, site: Site) -> Iterator[tuple[str, dict[str, np.ndarray], dict[str, np.ndarray]]]:
+    """Name of each set, the catalog's columns and the truth, star by star."""
+    from spotcat.catalog.query import open_catalog
+
+    for name in recipe.check.sets:
+        folder = Path(recipe.survey.output) / name
+        n_stars = recipe.check.n_quiet if name.endswith(QUIET) else recipe.check.n_stars
+        survey = replace(
+            recipe,
+            survey=SurveyConfig(name, str(folder / "run"), recipe.survey.seed),
+            input=InputConfig(files=(str(folder / "stars" / "*.ecsv"),)),
+            simulate=replace(population(name), folder=str(folder / "stars"), n_stars=n_stars),
+        )
+        simulate_survey(survey)
+        catalog = open_catalog(run_survey(survey, site).path)
+        truth = read_truth(truth_path(folder / "stars"))
+        yield name, found_for(catalog, truth["name"], COLUMNS), truth

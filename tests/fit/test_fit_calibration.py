@@ -1,0 +1,86 @@
+"""The calibration: learnt intervals hold the truth as often as they say, and the table is applied as it is written."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spotcat.check.calibrate import ALARM_GAINS, BASELINE_EDGES, FEWEST, GAIN_EDGES, learn
+from spotcat.fit.calibration import LEVELS, QUANTITIES, calibrated, read, shipped
+from spotcat.status import LifetimeFlag
+
+BASELINES = np.array([27.0, 150.0, 1400.0])
+
+
+def survey(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+    """Stars whose raw intervals are too narrow, by a factor that depends on gain and baseline, with heavy tails."""
+    gain, baseline = np.exp(rng.uniform(0, 7, n)), rng.choice(BASELINES, n)
+    stars = {"lnl_rotation": gain, "baseline": baseline}
+    stars["lifetime_flag"] = np.where(rng.random(n) < 0.7, LifetimeFlag.MEASURED, LifetimeFlag.LOWER_LIMIT)
+    for name in QUANTITIES:
+        half = rng.uniform(0.01, 0.05, n)
+        truth = np.exp(rng.normal(2, 1, n))
+        error = half * rng.standard_t(4, n) * np.where(gain < 12, 3.0, 1.2) * np.where(baseline > 500, 2.0, 1.0)
+        value = truth * np.exp(error)
+        stars |= {name: value, f"true_{name}": truth}
+        stars |= {f"{name}_lower_raw": value * np.exp(-half), f"{name}_upper_raw": value * np.exp(half)}
+    return stars
+
+
+@pytest.fixture(scope="module")
+def quiet() -> np.ndarray:
+    return np.random.default_rng(1).exponential(1.5, 2000)
+
+
+def test_intervals_hold_the_truth_of_other_stars_as_often_as_they_say(quiet: np.ndarray) -> None:
+    rng = np.random.default_rng(2)
+    table = learn(survey(rng, 6000), quiet.tolist(), "test")
+    fresh = survey(rng, 6000)
+    raw = {f"{n}_{end}": fresh[f"{n}_{end}_raw"] for n in QUANTITIES for end in ("lower", "upper")}
+    got = calibrated(fresh | raw, table)
+    for name in QUANTITIES:
+        sure = fresh["lifetime_flag"] == LifetimeFlag.MEASURED if name == "spot_lifetime" else np.full(6000, True)
+        for level, ending in zip(LEVELS, ("", "95"), strict=True):
+            low, high = got[f"{name}_lower{ending}"], got[f"{name}_upper{ending}"]
+            inside = (low <= fresh[f"true_{name}"]) & (fresh[f"true_{name}"] <= high)
+            for some in (
+                sure,
+                *(sure & (fresh["baseline"] == b) for b in BASELINES),
+                sure & (fresh["lnl_rotation"] < 6),
+            ):
+                assert np.mean(inside[some]) == pytest.approx(level / 100, abs=0.04)
+        np.testing.assert_array_equal(got[f"{name}_lower_raw"], raw[f"{name}_lower"])
+
+
+def test_a_regime_with_few_stars_borrows_those_of_its_baseline(quiet: np.ndarray) -> None:
+    rng = np.random.default_rng(3)
+    stars = survey(rng, 3000)
+    rare = (stars["lnl_rotation"] > GAIN_EDGES[-1]) & (stars["baseline"] == 27)
+    keep = ~rare | (np.cumsum(rare) < FEWEST)
+    table = learn({k: v[keep] for k, v in stars.items()}, quiet.tolist(), "test")
+    scores = np.abs(np.log(stars["prot"] / stars["true_prot"])) / np.log(stars["prot"] / stars["prot_lower_raw"])
+    own = scores[keep & (stars["baseline"] == 27)]
+    assert table.factors["prot_68"][-1][0] == pytest.approx(np.quantile(own, 0.68), rel=0.02)
+
+
+def test_the_false_alarm_probability_is_the_fraction_of_quiet_stars(quiet: np.ndarray) -> None:
+    table = learn(survey(np.random.default_rng(4), 1000), quiet.tolist(), "test")
+    for gain in (2.0, 4.0, 6.0):
+        assert table.false_alarm(np.array([gain]))[0] == pytest.approx(np.mean(quiet >= gain), rel=0.15)
+    beyond = table.false_alarm(np.array([-5.0, 12.0, 20.0, 100.0]))
+    assert beyond[0] == pytest.approx(np.mean(quiet >= ALARM_GAINS[0]), rel=0.1)
+    assert beyond[1] == pytest.approx(np.exp(-12 / 1.5), rel=1.0)
+    assert np.all(np.diff(beyond) < 0)
+
+
+def test_a_table_survives_its_text_and_the_shipped_one_is_whole(quiet: np.ndarray) -> None:
+    table = learn(survey(np.random.default_rng(5), 500), quiet.tolist(), "test")
+    assert read(table.to_json()) == table
+    own = shipped()
+    for name in QUANTITIES:
+        for level in LEVELS:
+            assert np.shape(own.factors[f"{name}_{level}"]) == (len(own.gain) + 1, len(own.baseline) + 1)
+        assert np.all(np.array(own.factors[f"{name}_95"]) >= np.array(own.factors[f"{name}_68"]))
+    assert own.gain == GAIN_EDGES
+    assert own.baseline == BASELINE_EDGES
+    assert own.version
