@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready-test
 export OPENBLAS_NUM_THREADS = 1
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint schema docs bench clean
 .DELETE_ON_ERROR:
 
 $(READY): pyproject.toml
@@ -25,14 +25,23 @@ test: $(READY)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(READY)
-	$(BIN)/ruff check pipeline tests workflows
-	$(BIN)/ruff format --check pipeline tests workflows
+	$(BIN)/ruff check pipeline tests workflows docs
+	$(BIN)/ruff format --check pipeline tests workflows docs
 	$(BIN)/mypy
+
+schema: $(READY)
+	$(BIN)/spotcat schema > catalogs/schema.json
+	$(BIN)/spotcat schema --format markdown > docs/columns.md
+
+docs: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	$(BIN)/mkdocs build --strict
 
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python tests/benchmarks/speed.py
 	$(BIN)/python tests/benchmarks/recovery.py
+	$(BIN)/python tests/benchmarks/catalog.py
 
 clean:
-	rm -rf $(VENV) .cache runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .cache runs site .pytest_cache .mypy_cache .ruff_cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,8 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "star_id": 1_000_000_000_000 + number,
         "name": np.array([f"KIC {n}" for n in number]),
         "prot": np.where(number % 3 == 0, np.nan, number + 0.5),
+        "ra": 290.0 + number,
+        "dec": np.full(N_STARS, 44.0),
         "status": np.where(number % 3 == 0, Status.UNREADABLE, Status.OK).astype("i1"),
     }
     write_part(folder / "part", columns, {})
@@ -52,6 +55,9 @@ def test_version_and_help() -> None:
         "submit",
         "cancel",
         "query",
+        "validate",
+        "schema",
+        "report",
         "show",
         "simulate",
     ):
@@ -80,6 +86,55 @@ def test_query_finds_one_star(catalog: Path) -> None:
     assert _spotcat("query", catalog, "prot > 9", "--star", "KIC 7", "--format", "csv").stdout.count("\n") == 1
 
 
+def test_query_sorts_counts_and_searches_the_sky(catalog: Path) -> None:
+    up = _spotcat("query", catalog, "prot < 5", "--sort", "prot", "--columns", "name", "--format", "csv")
+    assert up.stdout.split("\n")[1:-1] == ["KIC 1", "KIC 2", "KIC 4"]
+    down = _spotcat("query", catalog, "--sort=-prot", "--columns", "name", "--limit", 2, "--format", "csv")
+    assert down.stdout.split("\n")[1:-1] == ["KIC 29", "KIC 28"]
+    assert _spotcat("query", catalog, "prot < 5", "--count").stdout == "3\n"
+    cone = _spotcat("query", catalog, "prot > 0", "--cone", "295,44,0.8", "--format", "json")
+    rows = json.loads(cone.stdout)
+    assert [row["name"] for row in rows] == ["KIC 4", "KIC 5"]
+    assert rows[0]["separation"] == pytest.approx(0.7193, abs=1e-4)
+    assert "separation" in _spotcat("query", catalog, "--cone", "295,44,0.8").stdout
+    assert _spotcat("query", catalog, "--cone", "295,44,0.8", "--count").stdout == "3\n"
+
+
+def test_query_keeps_reliable_detections(tmp_path: Path) -> None:
+    alarm = np.array([0.2, 0.05, 0.001, np.nan, 0.001])
+    columns = {"star_id": np.arange(5), "name": np.array(list("abcde")), "status": np.zeros(5, "i1")}
+    columns |= {"false_alarm": alarm, "rotating": np.array([1, 1, 1, 0, 0], "i1")}
+    write_part(tmp_path / "part", columns, {})
+    finalise([tmp_path / "part"], tmp_path / "catalog.zarr", {})
+    for threshold, expression, names in (("0.9", "", "bc"), ("0.99", "", "c"), ("0.9", "star_id < 2", "b")):
+        done = _spotcat("query", tmp_path / "catalog.zarr", expression, "--threshold", threshold, "--format", "json")
+        assert "".join(row["name"] for row in json.loads(done.stdout)) == names
+
+
+@pytest.mark.parametrize("suffix", ["fits", "vot", "parquet", "ecsv"])
+def test_query_writes_the_formats_of_the_field(catalog: Path, tmp_path: Path, suffix: str) -> None:
+    out = tmp_path / f"rows.{suffix}"
+    assert _spotcat("query", catalog, "prot < 5", "--out", out).returncode == 0
+    assert b"KIC 4" in out.read_bytes()
+
+
+def test_a_catalog_is_validated(catalog: Path, tmp_path: Path) -> None:
+    done = _spotcat("validate", catalog)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{catalog}: sound; {N_STARS} stars, ")
+    copy = tmp_path / "catalog.zarr"
+    shutil.copytree(catalog, copy)
+    (copy / "prot" / "c" / "0").write_bytes(b"x")
+    done = _spotcat("validate", copy)
+    assert done.returncode == 1
+    assert "prot/c/0 differs from its checksum" in done.stderr
+
+
+def test_the_schema_is_printed() -> None:
+    assert json.loads(_spotcat("schema").stdout)["columns"][0]["name"] == "star_id"
+    assert _spotcat("schema", "--format", "markdown").stdout.startswith("# Columns")
+
+
 def test_query_writes_a_file_in_the_format_of_its_name(catalog: Path, tmp_path: Path) -> None:
     out = tmp_path / "rows.csv"
     done = _spotcat("query", catalog, "status == 0", "--out", out)
@@ -88,7 +143,7 @@ def test_query_writes_a_file_in_the_format_of_its_name(catalog: Path, tmp_path: 
 
 
 def test_query_loads_nothing_heavy(catalog: Path) -> None:
-    heavy = ["jax", "distributed", "dask", "lightkurve", "matplotlib"]
+    heavy = ["jax", "distributed", "dask", "lightkurve", "matplotlib", "xarray", "pandas", "astropy"]
     code = (
         "import sys; from spotcat.cli import main; "
         f"assert not {{'numpy', 'xarray', 'zarr'}} & set(sys.modules); "
@@ -139,6 +194,12 @@ _MISTAKES: dict[str, tuple[list[str], str]] = {
     "no columns": (["query", "CATALOG", "--columns", ","], "--columns names no column"),
     "unknown format": (["query", "CATALOG", "--format", "jsn"], "did you mean 'json'?"),
     "unknown star": (["query", "CATALOG", "--star", "KIC 99"], "no star 'KIC 99'"),
+    "unknown column to sort by": (["query", "CATALOG", "--sort=-prt"], "did you mean 'prot'?"),
+    "no reliability": (["query", "CATALOG", "--threshold", "2"], "--threshold takes a reliability from 0 to 1"),
+    "no cone": (["query", "CATALOG", "--cone", "1,2"], "--cone takes RA,DEC,RADIUS in degrees"),
+    "no position": (["query", "CATALOG", "--cone", "1,99,2"], "no position: ra 1, dec 99"),
+    "binary to the screen": (["query", "CATALOG", "--format", "fits"], "fits is not text; name a file with --out"),
+    "nothing to validate": (["validate", "none.zarr"], "none.zarr: no such catalog"),
     "negative limit": (["query", "CATALOG", "--limit", "-1"], "--limit must not be negative"),
     "no picture": (["show", "CATALOG", "KIC 1"], "--out; see `spotcat show --help`"),
     "no recipe to simulate": (["simulate", "none.toml"], "none.toml: cannot be read"),

@@ -16,14 +16,13 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import xarray as xr
 
 import spotcat
-from spotcat.catalog.query import query
+from spotcat.catalog.selection import Catalog
 from spotcat.check.recovery import compare, found_for, read_truth, recovery_table
 from spotcat.check.simulate import truth_path
 from spotcat.report.recovery_plot import plot_recovery
-from spotcat.report.star_page import show
+from spotcat.report.survey_page import report
 from spotcat.status import Flag, SpotcatError
 
 CACHE = Path(".cache/demo")
@@ -66,9 +65,9 @@ def main() -> None:
     catalog = spotcat.open_catalog(RUN / "catalog.zarr")
     figures = RUN / "figures"
     print_real_stars(catalog)
-    draw_real_stars(catalog, figures)
     compare_simulated_stars(catalog, figures / "recovery.png")
-    print(f"\ncatalog: {RUN / 'catalog.zarr'}\nfigures: {figures}")
+    page = report(RUN / "catalog.zarr", RUN / "report", PUBLISHED, real_stars(catalog).column("name").tolist())
+    print(f"\ncatalog: {RUN / 'catalog.zarr'}\nfigures: {figures}\nreport:  {page}")
 
 
 def fetch(folder: Path) -> None:
@@ -112,31 +111,24 @@ def published_periods() -> dict[str, tuple[float, str]]:
         return {row["name"]: (float(row["period"]), row["reference"]) for row in csv.DictReader(stream)}
 
 
-def real_stars(catalog: xr.Dataset) -> xr.Dataset:
-    return query(catalog, "mission != 'table'", ["name", "prot", "prot_lower", "prot_upper", "flags"])
+def real_stars(catalog: Catalog) -> Catalog:
+    return catalog.query("mission != 'table'", ["name", "prot", "prot_lower", "prot_upper", "flags"])
 
 
-def print_real_stars(catalog: xr.Dataset) -> None:
+def print_real_stars(catalog: Catalog) -> None:
     published = published_periods()
     heads = f"{'star':14}  {'prot [d]':>8}  {'68 % interval':>16}  {'published':>9}  {'differs':>7}"
     print(f"\n{heads}  reference and flags")
     stars = real_stars(catalog)
-    for row in range(stars.sizes["star"]):
-        name, prot, lower, upper, flags = (stars[key].values[row] for key in stars.variables)
+    for row in range(len(stars)):
+        name, prot, lower, upper, flags = (stars.column(key)[row] for key in stars.names)
         period, reference = published.get(name, (np.nan, ""))
         known = f"{period:9.4f}  {prot / period - 1:+7.1%}" if reference else f"{'-':>9}  {'-':>7}"
         words = "; ".join([reference or "no published period", *Flag(int(flags)).words])
         print(f"{name:14}  {prot:8.4f}  {lower:7.4f}..{upper:7.4f}  {known}  {words}")
 
 
-def draw_real_stars(catalog: xr.Dataset, folder: Path) -> None:
-    published = published_periods()
-    for name in real_stars(catalog)["name"].values:
-        period = published[name][0] if name in published else None
-        show(RUN / "catalog.zarr", name, folder / f"{name.replace(' ', '-')}.png", period)
-
-
-def compare_simulated_stars(catalog: xr.Dataset, out: Path) -> None:
+def compare_simulated_stars(catalog: Catalog, out: Path) -> None:
     truth = read_truth(truth_path(CACHE / "simulated"))
     rates = compare(catalog, truth)
     print(f"\nperiods of the simulated stars\n{recovery_table(rates)}")

@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -95,10 +96,20 @@ def _parser() -> argparse.ArgumentParser:
     submit.add_argument("--dry-run", action="store_true", help="write the job's script and show it, no more")
     add("cancel", _cancel, "cancel a run's Slurm job").add_argument("run", metavar="RUN", help="run folder, or recipe")
     _add_query(add("query", _query, "select stars of a catalog"))
+    check = add("validate", _validate, "check every byte, column and count of a catalog")
+    check.add_argument("catalog", metavar="CATALOG")
+    schema = add("schema", _schema, "print the columns of catalogs")
+    schema.add_argument("--format", choices=("json", "markdown"), default="json")
     show = add("show", _show, "draw a star: light curve, periodogram, autocorrelation")
     show.add_argument("catalog", metavar="CATALOG")
     show.add_argument("name", metavar="NAME", help="such as 'KIC 10002792'")
-    show.add_argument("--out", metavar="FILE", type=Path, required=True, help="PNG file to write")
+    show.add_argument("--out", metavar="FILE", type=Path, required=True, help="PNG, PDF or SVG file to write")
+    show.add_argument("--literature", metavar="CSV", help="table of published periods: name, period [d], reference")
+    page = add("report", _report, "write a survey page that opens from disk: diagrams, table, pages of stars")
+    page.add_argument("catalog", metavar="CATALOG")
+    page.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
+    page.add_argument("--literature", metavar="CSV", help="table of published periods: name, period [d], reference")
+    page.add_argument("--stars", metavar="A,B", help="stars with a page (default: the clearest six)")
     _add_stages(add("simulate", _simulate, "make a survey with known truth"), site=False)
     _add_check(add("check", None, "fit simulated surveys, or compare with published periods"))
     return parser
@@ -127,13 +138,20 @@ def _add_stages(parser: argparse.ArgumentParser, *, site: bool) -> None:
 
 
 def _add_query(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("catalog", metavar="CATALOG")
+    parser.add_argument("catalog", metavar="CATALOG", help="folder, or URL such as https://...")
     parser.add_argument("expression", metavar="EXPR", nargs="?", default="", help="such as 'prot > 5'")
     parser.add_argument("--columns", metavar="A,B", help="columns to give, in that order")
     parser.add_argument("--star", metavar="NAME", help="one star, by name or star id")
-    parser.add_argument("--format", metavar="table|csv|json", help="default: the suffix of --out, or table")
-    parser.add_argument("--out", metavar="FILE", type=Path, help="file to write instead of standard output")
+    parser.add_argument("--cone", metavar="RA,DEC,RADIUS", help="stars around a position, all in degrees")
+    parser.add_argument(
+        "--threshold", metavar="R", type=float, help="only rotation detected this reliably, such as 0.99"
+    )
+    parser.add_argument("--sort", metavar="COLUMN", help="order by a column; --sort=-COLUMN from high to low")
     parser.add_argument("--limit", metavar="N", type=int, help="give the first N stars only")
+    parser.add_argument("--count", action="store_true", help="print only how many stars there are")
+    formats = "table|csv|ecsv|fits|votable|parquet|json"
+    parser.add_argument("--format", metavar=formats, help="default: the suffix of --out, or table")
+    parser.add_argument("--out", metavar="FILE", type=Path, help="file to write instead of standard output")
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -229,33 +247,48 @@ def _status(options: argparse.Namespace) -> None:
 
 
 def _query(options: argparse.Namespace) -> None:
-    from spotcat.catalog.export import export, export_file
-    from spotcat.catalog.query import open_catalog, query, star
-    from spotcat.catalog.schema import PRINTED
+    from spotcat.catalog.export import export, export_file, format_of
+    from spotcat.catalog.request import Request, answer
 
-    suffix = options.out.suffix.lstrip(".") if options.out else ""
-    form = options.format or (suffix if suffix in ("csv", "json") else "table")
-    if options.limit is not None and options.limit < 0:
-        raise InputError(f"--limit must not be negative, got {options.limit}")
-    columns = list(PRINTED) if form == "table" else None
-    if options.columns is not None:
-        columns = [name.strip() for name in options.columns.split(",") if name.strip()]
-        if not columns:
-            raise InputError("--columns names no column")
-    catalog = open_catalog(options.catalog)
-    if options.star is not None:
-        catalog = star(catalog, options.star)
-    rows = query(catalog, options.expression, columns).isel(star=slice(options.limit))
+    form = options.format or (format_of(options.out) if options.out else "table")
+    asked = ("expression", "columns", "star", "cone", "sort", "limit", "threshold")
+    request = Request(**{name: getattr(options, name) for name in asked}, printed=form == "table")
+    if options.count:
+        print(len(answer(options.catalog, replace(request, columns="star_id"))))
+        return
+    rows = answer(options.catalog, request)
     if options.out is None:
         export(rows, form, sys.stdout)
     else:
         export_file(rows, form, options.out)
 
 
+def _validate(options: argparse.Namespace) -> None:
+    from spotcat.catalog.validate import check
+
+    verdict = check(options.catalog)
+    print(f"{options.catalog}: sound; {verdict.n_stars} stars, {verdict.n_files} files")
+
+
+def _schema(options: argparse.Namespace) -> None:
+    from spotcat.catalog.reference import schema_json, schema_markdown
+
+    print(schema_json() if options.format == "json" else schema_markdown(), end="")
+
+
 def _show(options: argparse.Namespace) -> None:
+    from spotcat.report.literature import published_period, read_literature
     from spotcat.report.star_page import show
 
-    show(options.catalog, options.name, options.out)
+    table = read_literature(options.literature) if options.literature else {}
+    show(options.catalog, options.name, options.out, published_period(table, options.name))
+
+
+def _report(options: argparse.Namespace) -> None:
+    from spotcat.report.survey_page import report
+
+    stars = None if options.stars is None else [name.strip() for name in options.stars.split(",") if name.strip()]
+    print(report(options.catalog, options.out, options.literature, stars))
 
 
 def _check_recovery(options: argparse.Namespace) -> None:

@@ -4,11 +4,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-import xarray as xr
 from catalog_samples import write_parts
 
 from spotcat.catalog.finalise import finalise
 from spotcat.catalog.query import open_catalog
+from spotcat.catalog.selection import Catalog
 
 
 @pytest.fixture(scope="session")
@@ -27,5 +27,5 @@ def catalog_path(finished: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def catalog(finished: Path) -> xr.Dataset:
+def catalog(finished: Path) -> Catalog:
     return open_catalog(finished)

@@ -15,6 +15,7 @@ from catalog_samples import arrays, columns, content, write_parts
 from spotcat.catalog.finalise import finalise
 from spotcat.catalog.query import open_catalog
 from spotcat.catalog.schema import ARRAYS, COLUMNS, attributes
+from spotcat.catalog.selection import Catalog
 from spotcat.catalog.writer import write_part
 from spotcat.status import InputError, RunError
 
@@ -22,7 +23,7 @@ HERE = str(Path(__file__).parent)
 ATTRIBUTES = {"survey": "sample", "fit_parameters": ["a", "b", "c"]}
 
 
-def _expect(catalog: xr.Dataset, ids: list[int]) -> None:
+def _expect(catalog: Catalog | xr.Dataset, ids: list[int]) -> None:
     for name, values in {**columns(ids), **arrays(ids)}.items():
         found = catalog[name].values
         if values.dtype.kind == "f":
@@ -37,10 +38,10 @@ def test_stars_come_back_sorted_with_their_own_rows(tmp_path: Path) -> None:
     _expect(open_catalog(tmp_path / "catalog.zarr"), [1, 2, 3, 4, 7, 55, 90])
 
 
-def test_the_store_describes_itself(catalog: xr.Dataset, finished: Path) -> None:
+def test_the_store_describes_itself(catalog: Catalog, finished: Path) -> None:
     assert catalog.attrs["survey"] == "sample"
     assert catalog.attrs["fit_parameters"] == ["a", "b", "c"]
-    assert list(catalog.data_vars) == [column.name for column in (*COLUMNS, *ARRAYS)]
+    assert list(catalog.dataset.data_vars) == [column.name for column in (*COLUMNS, *ARRAYS)]
     for column in (*COLUMNS, *ARRAYS):
         assert catalog[column.name].attrs == attributes(column)
         assert catalog[column.name].dims == column.dims
@@ -111,7 +112,8 @@ def test_no_arrays_and_no_stars_are_a_catalog(tmp_path: Path) -> None:
     write_part(tmp_path / "c", columns([]), {})
     assert finalise([tmp_path / "c"], tmp_path / "catalog.zarr", {}) == 0
     catalog = open_catalog(tmp_path / "catalog.zarr")
-    assert catalog.sizes == {"star": 0}
+    assert catalog.dataset.sizes == {"star": 0}
+    assert len(catalog) == 0
     assert catalog["name"].values.tolist() == []
 
 

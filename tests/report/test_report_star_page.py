@@ -12,7 +12,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from spotcat.catalog.query import open_catalog, star
+from spotcat.catalog.query import open_catalog
 from spotcat.check.recovery import read_truth
 from spotcat.check.simulate import simulate_star, truth_path
 from spotcat.config import FitConfig, load_recipe
@@ -20,6 +20,8 @@ from spotcat.fit.buckets import choose_bucket
 from spotcat.gp.grid import GridBatch, fitted_grid
 from spotcat.gp.predict import StarPrediction
 from spotcat.report.fitted import FittedStar, Piece, autocorrelation, densest, load_fitted, stretches
+from spotcat.report.literature import published_period, read_literature
+from spotcat.report.panels import PHASES, folded
 from spotcat.report.star_page import draw, show
 from spotcat.status import InputError, RunError
 
@@ -169,6 +171,7 @@ def test_a_long_gap_breaks_the_time_axis(tmp_path: Path) -> None:
         {"lifetime_flag": np.int8(3), "prot_lower": 5.1, "kappa_lower": 5.0, "kappa_upper": 5.0},
         {"prot": 400.0, "prot_lower": np.nan, "prot_upper": np.nan},
         {"prot": 0.6},
+        {"spot_lifetime_lower": 0.1, "spot_lifetime_upper": 1e6, "inc_upper": 9.0},
     ],
 )
 def test_odd_results_are_drawn_too(tmp_path: Path, columns: dict[str, Any]) -> None:
@@ -190,11 +193,58 @@ def test_a_flare_does_not_flatten_the_rest(tmp_path: Path) -> None:
 def test_a_page_is_drawn(run: Path, tmp_path: Path) -> None:
     out = show(run / "catalog.zarr", "sim-00001", tmp_path / "new" / "star.png", published=5.0)
     image = matplotlib.image.imread(out)
-    assert image.shape == (1480, 1420, 4)
+    assert image.shape == (1980, 1420, 4)
     ink = _ink(out)
     assert 0.03 < ink.mean() < 0.3
     assert ink.any(axis=0).mean() > 0.85 and ink.any(axis=1).mean() > 0.85
     assert out.stat().st_size > 50_000
+
+
+@pytest.mark.parametrize(("suffix", "mark"), [("pdf", b"%PDF"), ("svg", b"<?xml"), ("PNG", b"\x89PNG")])
+def test_the_suffix_says_the_format_and_equal_pages_are_equal(tmp_path: Path, suffix: str, mark: bytes) -> None:
+    one, other = (draw(_star(), tmp_path / f"{name}.{suffix}") for name in ("a", "b"))
+    assert one.read_bytes() == other.read_bytes()
+    assert one.read_bytes().startswith(mark)
+
+
+def test_another_suffix_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"star\.gif: pictures end in \.png, \.pdf or \.svg"):
+        draw(_star(), tmp_path / "star.gif")
+
+
+def test_rotations_are_folded_at_the_period() -> None:
+    """A signal of exactly one period is the same in every row; gaps stay gaps."""
+    star = _star(n_segments=3, prot=5.0)
+    place = np.arange(star.grid.y.size)
+    flux = folded(star._replace(grid=star.grid._replace(y=3 + np.cos(2 * np.pi * place / 10) * star.grid.mask)))
+    assert flux.shape == (24, PHASES)
+    measured = np.isfinite(flux)
+    assert measured[:3].all() and not measured[5:9].any() and measured[10:13].all()
+    np.testing.assert_allclose(flux[10], flux[0], atol=1e-12)
+    assert np.ptp(flux[0]) == pytest.approx(2.0)
+    assert flux[0].argmax() < PHASES / 10 or flux[0].argmax() > PHASES * 0.9
+
+
+def test_residuals_are_what_the_mean_and_the_offsets_leave() -> None:
+    star = _star(n_segments=2)
+    star = star._replace(prediction=star.prediction._replace(offset=np.array([0.5, -2.0])))
+    expected = [
+        star.grid.y[i] - star.prediction.mean[i] - (0.5 if star.grid.segment[i] == 0 else -2.0) for i in star.seen
+    ]
+    np.testing.assert_allclose(star.residual, expected)
+
+
+def test_literature_is_found_whatever_the_spelling(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("name,period,reference\nKIC 7,3.5,Somebody 2020\nKIC 8,,nobody\n")
+    table = read_literature(tmp_path / "t.csv")
+    assert published_period(table, "kic7") == 3.5
+    assert published_period(table, "KIC 8") is None
+    for text in ("name,prot\na,1\n", "name,period\na,x\n"):
+        (tmp_path / "t.csv").write_text(text)
+        with pytest.raises(InputError, match=r"t\.csv: not a table with the columns name and period"):
+            read_literature(tmp_path / "t.csv")
+    with pytest.raises(InputError, match=r"none\.csv: cannot be read"):
+        read_literature(tmp_path / "none.csv")
 
 
 def test_equal_pages_have_equal_bytes_and_leave_no_trace(run: Path, tmp_path: Path) -> None:
@@ -206,7 +256,7 @@ def test_equal_pages_have_equal_bytes_and_leave_no_trace(run: Path, tmp_path: Pa
 
 
 def test_a_star_that_was_not_fitted_has_no_page(run: Path, tmp_path: Path) -> None:
-    reason = star(open_catalog(run / "catalog.zarr"), "short")["reason"].item()
+    reason = open_catalog(run / "catalog.zarr").star("short")["reason"].item()
     with pytest.raises(InputError) as caught:
         show(run / "catalog.zarr", "short", tmp_path / "short.png")
     assert str(caught.value).startswith("short: was not fitted")

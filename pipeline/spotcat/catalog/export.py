@@ -1,4 +1,4 @@
-"""Selected rows as text: an aligned table for people, CSV and JSON for programs."""
+"""Selected rows as a file or text: an aligned table for people, the formats of the field for programs."""
 
 from __future__ import annotations
 
@@ -13,51 +13,93 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 
 from spotcat.catalog.atomic import write_file
+from spotcat.catalog.schema import PRINTED
 from spotcat.config import nearest
 from spotcat.status import InputError
 
 if TYPE_CHECKING:
-    import xarray as xr
+    from spotcat.catalog.selection import Catalog
 
-FORMATS = ("table", "csv", "json")
+FORMATS = ("table", "csv", "ecsv", "fits", "votable", "parquet", "json")
+_BINARY = ("fits", "parquet")
+_SUFFIXES = {".vot": "votable", ".xml": "votable", ".fit": "fits", ".pq": "parquet", ".txt": "table"}
 
 
-def export(rows: xr.Dataset, form: str, stream: TextIO) -> None:
-    """Write rows as text, one line per star.
+def format_of(path: Path) -> str:
+    """The format that a file's suffix stands for; an unknown one, or none, is a printed table."""
+    suffix = path.suffix.lower()
+    plain = suffix.removeprefix(".")
+    return plain if plain in FORMATS else _SUFFIXES.get(suffix, "table")
+
+
+def export(rows: Catalog, form: str, stream: TextIO) -> None:
+    """Write rows as text.
 
     A ``table`` has aligned columns under their names and units, six significant digits and ``-`` where a
     value is missing.  ``csv`` has one header line of plain names, every digit, and nothing where a value is
-    missing.  ``json`` is a list of objects, with null where a value is missing or infinite.
+    missing.  ``json`` is a list of objects, with null where a value is missing or infinite.  ``ecsv`` and
+    ``votable`` carry units, UCDs and descriptions, and so do the binary ``fits`` and ``parquet``, which
+    `export_file` alone writes.
 
     Args:
-        rows: what `query` or `star` returned; variables with other dimensions than ``star`` are left out.
+        rows: a catalog or a selection of one; the arrays beside its table are left out.
         form: one of `FORMATS`.
         stream: where the text goes.
 
     Raises:
-        InputError: no such format.
+        InputError: no such format, or it is not text.
     """
-    if form not in FORMATS:
-        raise InputError(f"unknown format {form!r}; {nearest(form, list(FORMATS))}")
-    names = [str(name) for name, variable in rows.variables.items() if variable.dims == ("star",)]
-    columns = [_plain(rows[name].values) for name in names]
+    if form in _BINARY:
+        raise InputError(f"{form} is not text; name a file with --out")
+    if form not in ("table", "csv", "json"):
+        stream.write(_bytes(rows, form).decode())
+        return
+    names = rows.names
+    columns = [_plain(rows.column(name)) for name in names]
     if form == "table":
-        units = [str(rows[name].attrs.get("units", "")) for name in names]
+        units = [rows.columns[name].unit for name in names]
         stream.writelines(_table(names, units, columns))
     else:
         stream.writelines((_csv if form == "csv" else _json)(names, columns))
 
 
-def export_file(rows: xr.Dataset, form: str, path: Path) -> None:
+def export_file(rows: Catalog, form: str, path: Path) -> None:
     """Write rows to a file, as `export` does; an earlier file is replaced in one step.
 
     Raises:
-        InputError: no such format.
+        InputError: no such format, or the package that writes it is not installed.
         RunError: the file cannot be written.
     """
+    if form in ("table", "csv", "json"):
+        text = io.StringIO()
+        export(rows, form, text)
+        write_file(path, text.getvalue().encode())
+    else:
+        write_file(path, _bytes(rows, form))
+
+
+def _bytes(rows: Catalog, form: str) -> bytes:
+    """A file of one of the field's own formats."""
+    from spotcat.catalog import tables
+
+    if form not in FORMATS:
+        raise InputError(f"unknown format {form!r}; {nearest(form, list(FORMATS))}")
+    if form == "ecsv":
+        return tables.ecsv_text(rows).encode()
+    writers = {"fits": tables.fits_bytes, "votable": tables.votable_bytes, "parquet": tables.parquet_bytes}
+    return writers[form](rows)
+
+
+def preview(catalog: Catalog) -> str:
+    """The first stars as a table, for a person who looks at a catalog in Python."""
+    names = [name for name in PRINTED if name in catalog.names] or catalog.names
     text = io.StringIO()
-    export(rows, form, text)
-    write_file(path, text.getvalue().encode())
+    export(catalog.select(names).head(10), "table", text)
+    title = f"{catalog.attrs['survey']}: " if catalog.attrs.get("survey") else ""
+    *lines, count = text.getvalue().splitlines()
+    if len(catalog) > 10:
+        lines, count = [*lines, "..."], f"{len(catalog)} stars"
+    return "\n".join([f"{title}{count}, {len(catalog.names)} columns", *lines]).rstrip()
 
 
 def _plain(values: np.ndarray) -> list[Any]:

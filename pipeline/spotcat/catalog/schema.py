@@ -12,9 +12,11 @@ from typing import Any
 from spotcat.config import nearest
 from spotcat.status import Flag, InputError, LifetimeFlag, Status
 
-SCHEMA_VERSION = 1
-"""Changes when a column is renamed, removed or changes its meaning; other versions are refused."""
+SCHEMA_VERSION = 2
+"""Changes when a column is renamed, removed or changes its meaning, or the store its layout; others are refused.
 
+A new column changes nothing: a catalog lists the columns that it has.
+"""
 
 FORMAT = "spotcat catalog"
 """Marks a store as a catalog."""
@@ -144,6 +146,12 @@ ARRAYS: tuple[Column, ...] = (
     ),
 )
 
+MATCHED: tuple[Column, ...] = (
+    _number("separation", "deg", "pos.angDistance", "Angular distance from the position asked for"),
+    Column("match_row", "i8", "", "meta.record", "Row of the table that was matched, counted from 0", None),
+)
+"""Columns that a search adds to its result; no catalog stores them."""
+
 PRINTED: tuple[str, ...] = (
     *("name", "prot", "prot_lower", "prot_upper", "p_second", "spot_lifetime", "lifetime_flag"),
     *("kappa", "rvar", "rotating", "status", "flags"),
@@ -168,9 +176,32 @@ def attributes(column: Column) -> dict[str, Any]:
     return dict(sorted(stored.items()))
 
 
+def document() -> dict[str, Any]:
+    """The schema as plain data: what ``catalogs/schema.json`` holds."""
+    return {
+        "format": FORMAT,
+        "schema_version": SCHEMA_VERSION,
+        "columns": [_described(column) for column in COLUMNS],
+        "arrays": [_described(column) for column in ARRAYS],
+        "added_by_searches": [_described(column) for column in MATCHED],
+    }
+
+
+def _described(column: Column) -> dict[str, Any]:
+    missing = column.fill
+    return {
+        "name": column.name,
+        "dtype": column.dtype,
+        "dimensions": list(column.dims),
+        "missing": "nan" if missing != missing else missing,
+        **attributes(column),
+    }
+
+
 def check_names(names: Iterable[str], known: Iterable[str]) -> None:
     """Raise `InputError` for the first name that is not among the known columns."""
     known = list(known)
+    every = set(known)
     for name in names:
-        if name not in known:
+        if name not in every:
             raise InputError(f"unknown column {name!r}; {nearest(name, known)}")

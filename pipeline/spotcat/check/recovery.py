@@ -13,7 +13,7 @@ import numpy as np
 from spotcat.status import InputError
 
 if TYPE_CHECKING:
-    import xarray as xr
+    from spotcat.catalog.selection import Catalog
 
 TOLERANCE = 0.1
 """A period within this fraction of the true one is right."""
@@ -98,7 +98,7 @@ def read_truth(path: str | Path) -> dict[str, np.ndarray]:
         raise InputError(f"{path}: not a table of true periods as `spotcat simulate` writes it") from None
 
 
-def compare(catalog: xr.Dataset, truth: Mapping[str, np.ndarray]) -> dict[str, Recovery]:
+def compare(catalog: Catalog, truth: Mapping[str, np.ndarray]) -> dict[str, Recovery]:
     """How well spotcat and the two classical methods recovered the periods of simulated stars.
 
     Args:
@@ -109,7 +109,7 @@ def compare(catalog: xr.Dataset, truth: Mapping[str, np.ndarray]) -> dict[str, R
     return {method: recovery(found[column], truth["peq"], truth["prot"]) for method, column in METHODS.items()}
 
 
-def found_for(catalog: xr.Dataset, names: Iterable[str], columns: Iterable[str]) -> dict[str, np.ndarray]:
+def found_for(catalog: Catalog, names: Iterable[str], columns: Iterable[str]) -> dict[str, np.ndarray]:
     """A catalog's numbers for given stars.
 
     Args:
@@ -120,6 +120,6 @@ def found_for(catalog: xr.Dataset, names: Iterable[str], columns: Iterable[str])
     Returns:
         float64 arrays by column, in the order of `names`; NaN where the catalog lacks a star.
     """
-    row_of = {name: row for row, name in enumerate(catalog["name"].values.tolist())}
+    row_of = {name: row for row, name in enumerate(catalog.column("name").tolist())}
     rows = [row_of.get(name, -1) for name in names]
-    return {column: np.append(catalog[column].values.astype(float), np.nan)[rows] for column in columns}
+    return {column: np.append(catalog.column(column).astype(float), np.nan)[rows] for column in columns}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from spotcat.catalog.query import open_catalog, star
+from spotcat.catalog.query import open_catalog
 from spotcat.config import load_recipe
 from spotcat.ingest.store import LightCurveStore
 from spotcat.status import InputError
@@ -79,6 +79,12 @@ class FittedStar(NamedTuple):
         return np.flatnonzero(self.grid.mask)
 
     @property
+    def residual(self) -> np.ndarray:
+        """What the fitted process does not explain at the measurements, in units of the scatter."""
+        offset = self.prediction.offset[self.grid.segment[self.seen]]
+        return np.asarray(self.grid.y[self.seen] - self.prediction.mean[self.seen] - offset)
+
+    @property
     def stretches(self) -> list[Piece]:
         """The whole light curve, cut at long gaps."""
         mean, sd = self.prediction.mean, self.prediction.sd
@@ -98,8 +104,8 @@ def load_fitted(catalog_path: Path, name: str) -> FittedStar:
     from spotcat.gp.grid import fitted_grid, fullest, grid_star
     from spotcat.gp.predict import predict_star
 
-    found = star(open_catalog(catalog_path), name)
-    row = {str(key): variable.values[0] for key, variable in found.variables.items()}
+    found = open_catalog(catalog_path).star(name)
+    row = {key: found.column(key)[0] for key in found.columns}
     theta = row.get("fit_vector")
     if theta is None or not np.isfinite(theta).all():
         raise InputError(f"{row['name']}: was not fitted, so there is nothing to draw ({row['reason']})")
@@ -113,15 +119,18 @@ def load_fitted(catalog_path: Path, name: str) -> FittedStar:
     grid = grid_star(light_curve, shape)
     first, last = densest(grid.mask, row["prot"] / shape.dt)
     per_step = int(np.clip(np.ceil(SMOOTH * shape.dt / row["prot"]), 1, SMOOTH))
-    fine = predict_star(theta, grid, layout, np.arange(first * per_step, last * per_step + 1), per_step)
+    # Both predictions in one call: compiling a second program takes longer than all else on the page.
+    whole, part = np.arange(shape.n_time) * per_step, np.arange(first * per_step, last * per_step + 1)
+    both = predict_star(theta, grid, layout, np.concatenate([whole, part]), per_step)
+    mean, sd = (np.split(values, [shape.n_time]) for values in (both.mean, both.sd))
     return FittedStar(
         row=row,
         period=row["gp_period"],
         gain=row["gp_periodogram"],
         time=light_curve.time[fullest(light_curve.time, shape.length)][0] + np.arange(shape.n_time) * shape.dt,
         grid=grid,
-        prediction=predict_star(theta, grid, layout),
-        detail=Piece(first, last, per_step, fine.mean, fine.sd),
+        prediction=both._replace(mean=mean[0], sd=sd[0], covariance=both.covariance[::per_step]),
+        detail=Piece(first, last, per_step, mean[1], sd[1]),
     )
 
 

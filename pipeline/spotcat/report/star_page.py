@@ -1,4 +1,4 @@
-"""The page of one star: light curve with prediction, GP periodogram, autocorrelation with the fitted kernel."""
+"""The page of one star: light curve and residuals, GP periodogram, autocorrelation, rotations, posterior, words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spotcat.report.fitted import FittedStar, Piece, autocorrelation, load_fitted
-from spotcat.report.style import DATA, GUIDE, MODEL, log_periods, png
+from spotcat.report.panels import marginals, rotations, with_errors
+from spotcat.report.style import DATA, GUIDE, MODEL, log_periods, picture
 from spotcat.status import Flag, LifetimeFlag, Status
 
 if TYPE_CHECKING:
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 
 _LAGS = 6
 """Rotations in the autocorrelation."""
-_LINE = 0.072
+_LINE = 0.098
 """Distance of two lines of text, as a fraction of their panel."""
+_WIDTH, _HEIGHT = 7.1, 9.9
+"""Size of the page [inch]."""
 
 
 def show(catalog_path: str | Path, name: str, out: str | Path, published: float | None = None) -> Path:
@@ -28,7 +31,7 @@ def show(catalog_path: str | Path, name: str, out: str | Path, published: float 
     Args:
         catalog_path: the catalog in its run folder, with the light curves beside it.
         name: the star's name, such as ``KIC 10002792``, or star id.
-        out: the PNG file to write.
+        out: the file to write; PNG, PDF or SVG by its suffix.
         published: a period from elsewhere to mark [d].
 
     Returns:
@@ -46,7 +49,7 @@ def draw(star: FittedStar, out: str | Path, published: float | None = None) -> P
 
     Args:
         star: the star.
-        out: the PNG file to write.
+        out: the file to write; PNG, PDF or SVG by its suffix.
         published: a period from elsewhere to mark [d].
 
     Returns:
@@ -55,22 +58,39 @@ def draw(star: FittedStar, out: str | Path, published: float | None = None) -> P
     Raises:
         RunError: the file cannot be written.
     """
-    with png(Path(out), 7.1, 7.4) as figure:
+    with picture(Path(out), _WIDTH, _HEIGHT) as figure:
         _head(figure, star)
         _light_curve(figure, star)
-        _detail(figure.add_axes((0.085, 0.435, 0.9, 0.2)), star)
-        _periodogram(figure.add_axes((0.085, 0.055, 0.27, 0.29)), star, published)
-        _autocorrelation(figure.add_axes((0.425, 0.055, 0.27, 0.29)), star)
-        _numbers(figure.add_axes((0.725, 0.055, 0.26, 0.29)), star, published)
+        _detail(figure.add_axes(_place(0.6, 2.96, 6.39, 1.45)), star)
+        _periodogram(figure.add_axes(_place(0.6, 5.02, 2.85, 1.78)), star, published)
+        _autocorrelation(figure.add_axes(_place(4.14, 5.02, 2.85, 1.78)), star)
+        rotations(figure.add_axes(_place(0.6, 7.4, 1.5, 1.85)), star)
+        marginals([figure.add_axes(_place(2.72, 7.4 + 0.395 * i, 1.5, 0.21)) for i in range(5)], star.row)
+        _numbers(figure.add_axes(_place(4.66, 7.3, 2.3, 2.05)), star, published)
     return Path(out)
+
+
+def _place(left: float, top: float, width: float, height: float) -> tuple[float, float, float, float]:
+    """A place given in inches from the left and the top of the page, as matplotlib wants it."""
+    return left / _WIDTH, 1 - (top + height) / _HEIGHT, width / _WIDTH, height / _HEIGHT
 
 
 def _head(figure: Figure, star: FittedStar) -> None:
     row = star.row
-    figure.text(0.085, 0.968, row["name"], size=11, weight="bold")
+    high = 1 - 0.24 / _HEIGHT
+    figure.text(0.6 / _WIDTH, high, row["name"], size=11, weight="bold")
     segments = "1 segment" if row["n_segments"] == 1 else f"{row['n_segments']} segments"
     words = f"{row['mission']}, {row['n_points']:,} measurements in {segments}, bins of {_duration(star.dt)}"
-    figure.text(0.985, 0.968, words, ha="right", color="0.35")
+    figure.text(6.99 / _WIDTH, high, words, ha="right", color="0.35")
+    flags = fill("; ".join(_flags(row)) or "no flags", 88)
+    figure.text(2.3 / _WIDTH, 0.44 / _HEIGHT, flags, size=7, style="italic", va="top", linespacing=1.4)
+
+
+def _flags(row: dict[str, Any]) -> list[str]:
+    words = [Status(row["status"]).words, *Flag(int(row["flags"])).words]
+    if row["lifetime_flag"] == LifetimeFlag.DEGENERATE_WITH_SHEAR:
+        words.append("spot lifetime degenerate with shear")
+    return [word for word in words if word]
 
 
 def _duration(days: float) -> str:
@@ -79,23 +99,32 @@ def _duration(days: float) -> str:
 
 
 def _light_curve(figure: Figure, star: FittedStar) -> None:
-    """The whole light curve, one axes for each stretch."""
+    """The whole light curve and below it the residuals, one axes each for every stretch."""
     stretches = star.stretches
+    left, bottom, width, height = _place(0.6, 0.33, 6.39, 2.2)
     lengths = np.array([piece.last - piece.first + 1 for piece in stretches], float)
     shares = np.maximum(lengths, 0.08 * lengths.sum())
-    grid = figure.add_gridspec(
-        1, len(stretches), left=0.085, right=0.985, bottom=0.69, top=0.955, wspace=0.04, width_ratios=shares.tolist()
-    )
+    sides: dict[str, float] = {"left": left, "right": left + width, "bottom": bottom, "top": bottom + height}
+    ratios: dict[str, Any] = {"width_ratios": shares.tolist(), "height_ratios": [3.6, 1]}
+    grid = figure.add_gridspec(2, len(stretches), **sides, wspace=0.04, hspace=0.06, **ratios)
     parts: list[Axes] = []
+    under: list[Axes] = []
     for i, piece in enumerate(stretches):
-        axes = figure.add_subplot(grid[i], sharey=parts[0] if parts else None)
+        axes = figure.add_subplot(grid[0, i], sharey=parts[0] if parts else None)
+        below = figure.add_subplot(grid[1, i], sharex=axes, sharey=under[0] if under else None)
         parts.append(axes)
+        under.append(below)
         axes.axvspan(star.time[star.detail.first], star.time[star.detail.last], color="0.92", lw=0, zorder=0)
         _draw_flux(axes, star, piece)
-        _join(axes, is_first=i == 0, is_last=i == len(stretches) - 1)
+        _draw_residuals(below, star, piece)
+        for one in (axes, below):
+            _join(one, is_first=i == 0, is_last=i == len(stretches) - 1)
+        axes.tick_params(axis="x", which="both", labelbottom=False)
     factor, unit = _unit(star)
     low, high = (factor * star.scale * bound for bound in _flux_range(star))
     parts[0].set(ylabel=f"relative flux [{unit}]", ylim=(low - 0.06 * (high - low), high + 0.06 * (high - low)))
+    spread = 1.15 * factor * star.scale * max(float(np.percentile(np.abs(star.residual), 99)), 1e-9)
+    under[0].set(ylabel="residual", ylim=(-spread, spread))
 
 
 def _join(axes: Axes, *, is_first: bool, is_last: bool) -> None:
@@ -148,6 +177,16 @@ def _draw_flux(axes: Axes, star: FittedStar, piece: Piece) -> None:
     axes.set_xlim(star.time[piece.first] - star.dt, star.time[piece.last] + star.dt)
 
 
+def _draw_residuals(axes: Axes, star: FittedStar, piece: Piece) -> None:
+    """What the fit leaves from one grid point to another, with the scatter of the fitted white noise."""
+    factor = _unit(star)[0] * star.scale
+    here = (star.seen >= piece.first) & (star.seen <= piece.last)
+    noise = factor * np.sqrt(star.prediction.white)
+    axes.axhspan(-noise, noise, color=MODEL, alpha=0.15, lw=0, zorder=0)
+    axes.axhline(0, color=MODEL, lw=0.6, zorder=1)
+    axes.plot(star.time[star.seen[here]], factor * star.residual[here], ".", color=DATA, ms=2, mew=0)
+
+
 def _periodogram(axes: Axes, star: FittedStar, published: float | None) -> None:
     prot, low, high = star.row["prot"], star.period[0], star.period[-1]
     axes.plot(star.period, star.gain, color=DATA)
@@ -185,15 +224,15 @@ def _autocorrelation(axes: Axes, star: FittedStar) -> None:
 def _numbers(axes: Axes, star: FittedStar, published: float | None) -> None:
     row = star.row
     lines = [
-        ("Rotation P", _with_errors(row, "prot", "d")),
-        ("Equator", _with_errors(row, "peq", "d")),
+        ("Rotation P", with_errors(row, "prot", "d")),
+        ("Equator", with_errors(row, "peq", "d")),
         ("Published (△)", "" if published is None else f"{published:g} d"),
         ("Lomb–Scargle", f"{row['p_ls']:.4g} d"),
         ("Autocorrelation", f"{row['p_acf']:.4g} d" if np.isfinite(row["p_acf"]) else "no peak"),
         ("Gain in ln L", f"{row['lnl_rotation']:.1f}"),
         ("Spot lifetime", _lifetime(row)),
-        ("Shear", _with_errors(row, "kappa", "")),
-        ("Inclination", _with_errors(row, "inc", "rad")),
+        ("Shear", with_errors(row, "kappa", "")),
+        ("Inclination", with_errors(row, "inc", "rad")),
         ("Range 5–95 %", f"{100 * row['rvar']:.3g} %"),
     ]
     lines = [line for line in lines if line[1]]
@@ -201,11 +240,6 @@ def _numbers(axes: Axes, star: FittedStar, published: float | None) -> None:
     for i, (label, value) in enumerate(lines):
         axes.text(0.0, 0.96 - _LINE * i, label, color="0.35")
         axes.text(0.47, 0.96 - _LINE * i, value)
-    words = [Status(row["status"]).words, *Flag(int(row["flags"])).words]
-    if row["lifetime_flag"] == LifetimeFlag.DEGENERATE_WITH_SHEAR:
-        words.append("spot lifetime degenerate with shear")
-    text = "\n".join(fill(word, 36) for word in words if word) or "no flags"
-    axes.text(0.0, 1 - _LINE * (len(lines) + 0.4), text, va="top", size=7, style="italic", linespacing=1.4)
 
 
 def _lifetime(row: dict[str, Any]) -> str:
@@ -214,13 +248,4 @@ def _lifetime(row: dict[str, Any]) -> str:
         return f"> {row['spot_lifetime_lower']:.3g} d"
     if row["lifetime_flag"] == LifetimeFlag.UPPER_LIMIT:
         return f"< {row['spot_lifetime_upper']:.3g} d"
-    return _with_errors(row, "spot_lifetime", "d")
-
-
-def _with_errors(row: dict[str, Any], name: str, unit: str) -> str:
-    """A value with its distances to the 16th and 84th percentile: two digits of the larger one, one of the smaller."""
-    value, low, high = row[name], row[f"{name}_lower"], row[f"{name}_upper"]
-    below, above = max(value - low, 0.0), max(high - value, 0.0)
-    place = [np.floor(np.log10(error)) for error in (below, above) if error > 0] or [-4]
-    digits = int(np.clip(max(1 - max(place), -min(place)), 0, 5))
-    return f"${value:.{digits}f}^{{+{above:.{digits}f}}}_{{-{below:.{digits}f}}}$ {unit}"
+    return with_errors(row, "spot_lifetime", "d")

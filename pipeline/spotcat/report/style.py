@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spotcat.catalog.atomic import write_file
+from spotcat.status import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axis import Axis
@@ -19,6 +20,7 @@ DATA, MODEL, GUIDE = "0.25", "#b2352b", "0.6"
 
 _STYLE: dict[Any, Any] = {
     "text.usetex": False,
+    "svg.hashsalt": "spotcat",
     "font.family": "sans-serif",
     "font.size": 8.0,
     "axes.labelsize": 8.0,
@@ -39,20 +41,32 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+_WITHOUT_CLOCK: dict[str, dict[str, None]] = {
+    ".png": {"Software": None},
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    ".svg": {"Date": None, "Creator": None},
+}
+"""What a file of each suffix would say of its making; left out, equal pictures have equal bytes."""
+
+
 @contextmanager
-def png(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """Yield an empty figure and write it as PNG once the block ends; an earlier file is replaced in one step.
+def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """Yield an empty figure and write it once the block ends; an earlier file is replaced in one step.
 
     The reader's own matplotlib settings are put aside meanwhile and come back unchanged.
 
     Args:
-        path: the file.
+        path: the file; its suffix says PNG, PDF or SVG.
         width: width [inch].
         height: height [inch].
 
     Raises:
+        InputError: the suffix is another one.
         RunError: the file cannot be written.
     """
+    suffix = path.suffix.lower()
+    if suffix not in _WITHOUT_CLOCK:
+        raise InputError(f"{path}: pictures end in .png, .pdf or .svg")
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -62,8 +76,7 @@ def png(path: Path, width: float, height: float) -> Iterator[Figure]:
         figure = Figure(figsize=(width, height))
         FigureCanvasAgg(figure)
         yield figure
-        # Without the version of the software, equal pictures have equal bytes.
-        figure.savefig(image, format="png", dpi=200, metadata={"Software": None})
+        figure.savefig(image, format=suffix[1:], dpi=200, metadata=_WITHOUT_CLOCK[suffix])
     write_file(path, image.getvalue())
 
 

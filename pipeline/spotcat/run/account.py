@@ -44,9 +44,9 @@ def account(folder: RunFolder, work: Work) -> dict[str, Any]:
     done = [event for event in events if event["event"] == "chunk done"]
     offered = sum(event["wall"] * event["workers"] for event in fits)
     catalog = open_catalog(folder.catalog)
-    reasons = Counter(reason for reason in catalog["reason"].values.tolist() if reason)
+    reasons = Counter(reason for reason in catalog.column("reason").tolist() if reason)
     return {
-        "stars": catalog.sizes["star"],
+        "stars": len(catalog),
         "chunks": len(work.chunks),
         "reasons": dict(reasons.most_common()),
         "drivers": counts["began"],

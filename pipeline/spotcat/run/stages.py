@@ -203,7 +203,8 @@ def _finalise(run: Run) -> CatalogSummary:
     with suppress(OSError):
         folder.hung.rmdir()
     started = monotonic()
-    n_stars = finalise([work.ledger.part(chunk.name) for chunk in work.chunks], folder.catalog, attributes)
+    counts = {work.ledger.part(chunk.name): work.done[chunk.name].n_stars for chunk in work.chunks}
+    n_stars = finalise(list(counts), folder.catalog, attributes, counts)
     LOG.info("finalise: %d stars in %s", n_stars, folder.catalog)
     run.events.note("finalised", wall=monotonic() - started, stars=n_stars)
     write_account(folder, work)
@@ -235,6 +236,6 @@ def is_current(folder: RunFolder, attributes: dict[str, Any]) -> bool:
 def _summary(path: Path) -> CatalogSummary:
     from spotcat.catalog.query import open_catalog
 
-    status = open_catalog(path)["status"].values
+    status = open_catalog(path).column("status")
     counts = Counter(Status(code).name.lower() for code in status.tolist())
     return CatalogSummary(path, len(status), dict(sorted(counts.items())))

@@ -1,0 +1,115 @@
+"""What a survey page says of a catalog: counts, words, the table's data, the comparison with literature."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spotcat.catalog.index import plain_name
+from spotcat.catalog.schema import attributes
+from spotcat.catalog.selection import Catalog
+from spotcat.report.literature import Published
+from spotcat.status import Flag, LifetimeFlag, Status
+
+TABLE = (
+    *("name", "prot", "prot_lower", "prot_upper", "spot_lifetime", "lifetime_flag", "kappa", "rvar"),
+    *("lnl_rotation", "rotating", "flags", "status", "mission"),
+)
+"""The columns of the page's table."""
+
+MOST_ROWS = 100_000
+"""Stars in the page's table at most; a browser holds no more with ease."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Stars of a catalog with a published period.
+
+    Attributes:
+        name: their names, shape (n,).
+        published: published periods [d].
+        found: the catalog's periods [d].
+        rotating: whether rotation was detected.
+        reference: where each is from.
+    """
+
+    name: np.ndarray
+    published: np.ndarray
+    found: np.ndarray
+    rotating: np.ndarray
+    reference: list[str]
+
+    @property
+    def within(self) -> float:
+        """Fraction within 10 % of the published period."""
+        return float(np.mean(np.abs(self.found / self.published - 1) < 0.1)) if len(self.name) else float("nan")
+
+
+def compare_literature(catalog: Catalog, table: Mapping[str, Published]) -> Comparison:
+    """The stars that a table of published periods also has, and that have a period in the catalog."""
+    name, prot = catalog.column("name"), catalog.column("prot")
+    rows = [row for row, one in enumerate(name) if np.isfinite(prot[row]) and plain_name(one) in table]
+    there = [table[plain_name(one)] for one in name[rows]]
+    periods = np.array([one.period for one in there])
+    rotating = catalog.column("rotating")[rows].astype(bool)
+    return Comparison(name[rows], periods, prot[rows], rotating, [one.reference for one in there])
+
+
+def counts(catalog: Catalog) -> dict[str, list[tuple[str, int]]]:
+    """How many stars have each reason, flag and kind of lifetime, the commonest first."""
+    status = catalog.column("status")
+    flags = catalog.column("flags")
+    lifetime = Counter(LifetimeFlag(code).name.lower().replace("_", " ") for code in catalog.column("lifetime_flag"))
+    reasons = Counter(
+        reason or Status(code).words
+        for code, reason in zip(status.tolist(), catalog.column("reason").tolist(), strict=True)
+        if code != Status.OK
+    )
+    bits = Counter({Flag(bit).words[0]: int(np.count_nonzero(flags & bit)) for bit in Flag})
+    return {
+        "reasons": reasons.most_common(),
+        "flags": [(words, n) for words, n in bits.most_common() if n],
+        "lifetimes": lifetime.most_common(),
+    }
+
+
+def table_script(catalog: Catalog, pages: Mapping[str, str]) -> str:
+    """The table's data as a script that the page loads; a request for a file would be refused under ``file://``.
+
+    Args:
+        catalog: the stars.
+        pages: addresses of the stars that have a page, by name.
+    """
+    shown = catalog.query("", TABLE)
+    if len(shown) > MOST_ROWS:
+        shown = shown.sort("lnl_rotation", descending=True).head(MOST_ROWS)
+    names = shown.column("name").tolist()
+    data = {
+        "columns": [_about(shown, name) for name in TABLE],
+        "values": [_values(shown.column(name)) for name in TABLE],
+        "pages": {row: pages[name] for row, name in enumerate(names) if name in pages},
+    }
+    # "</" would end the script if a name had it.
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+    return f"window.SPOTCAT={text};\n"
+
+
+def _about(catalog: Catalog, name: str) -> dict[str, Any]:
+    about = attributes(catalog.columns[name])
+    for kind, key in (("code", "flag_values"), ("mask", "flag_masks")):
+        if key in about:
+            words = [word.replace("_", " ") for word in about["flag_meanings"].split()]
+            return {"name": name, "kind": kind, "words": dict(zip(map(str, about[key]), words, strict=True))}
+    return {"name": name, "kind": "text" if catalog.columns[name].dtype == "str" else "number"}
+
+
+def _values(values: np.ndarray) -> list[Any]:
+    """Python values to five significant digits, None where one is missing."""
+    if values.dtype.kind != "f":
+        return list(values.tolist())
+    return [float(f"{value:.5g}") if np.isfinite(value) else None for value in values.tolist()]

@@ -1,0 +1,121 @@
+"""The page of a survey: a folder that opens from disk, without a server and without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from spotcat.catalog.atomic import replacing_folder, write_file
+from spotcat.catalog.query import open_catalog
+from spotcat.catalog.selection import Catalog
+from spotcat.report import html
+from spotcat.report.diagrams import plot_against_period, plot_lifetimes, plot_periods
+from spotcat.report.literature import Published, published_period, read_literature
+from spotcat.report.recovery_plot import plot_recovery
+from spotcat.report.summary import Comparison, compare_literature, counts, table_script
+from spotcat.status import InputError
+
+N_PAGES = 6
+"""Stars that get a page of their own where none are named."""
+
+
+def report(
+    catalog_path: str | Path,
+    out: str | Path,
+    literature: str | Path | None = None,
+    stars: Sequence[str] | None = None,
+) -> Path:
+    """Write the page of a survey, replacing an earlier one in one step.
+
+    Args:
+        catalog_path: the catalog.  Stars get pages where its run folder, with the light curves, is around it.
+        out: folder for the page.
+        literature: CSV table of published periods, as `read_literature` takes it.
+        stars: names of the stars that get a page; the `N_PAGES` with the clearest rotation if None.
+
+    Returns:
+        The page's ``index.html``.
+
+    Raises:
+        InputError: there is no such catalog, star or table, or `out` holds something else than a report.
+        RunError: the page cannot be written.
+    """
+    catalog_path, out = Path(catalog_path), Path(out)
+    catalog = open_catalog(catalog_path)
+    published = read_literature(literature) if literature else {}
+    if out.exists() and any(out.iterdir()) and not (out / html.MARK).exists():
+        raise InputError(f"{out}: holds something else than a report; give another folder")
+    chosen = _chosen(catalog, catalog_path, stars)
+    pages = {name: f"stars/{html.file_name(name)}.html" for name in chosen}
+    with replacing_folder(out) as folder:
+        for name in (html.MARK, "report.css"):
+            write_file(folder / name, files("spotcat.report").joinpath("assets", name).read_bytes())
+        write_file(folder / "data.js", table_script(catalog, pages).encode())
+        figures = _diagrams(catalog, folder / "figures")
+        compared = compare_literature(catalog, published) if published else None
+        figures |= _compared(compared, folder / "figures")
+        recipe = catalog_path.parent / "recipe.toml"
+        text = html.survey(catalog, counts(catalog), figures, compared, recipe.read_text() if recipe.exists() else "")
+        write_file(folder / "index.html", text.encode())
+        _star_pages(catalog, catalog_path, chosen, published, folder / "stars")
+    return out / "index.html"
+
+
+def _chosen(catalog: Catalog, path: Path, stars: Sequence[str] | None) -> list[str]:
+    """The names of the stars that get a page."""
+    if stars is not None:
+        return [str(catalog.star(name, ["name"]).column("name")[0]) for name in stars]
+    if not (path.parent / "lightcurves.zarr").is_dir():
+        return []
+    fitted = catalog.query("isfinite(lnl_rotation)", ["name", "lnl_rotation"])
+    return [str(name) for name in fitted.sort("lnl_rotation", descending=True).head(N_PAGES).column("name")]
+
+
+def _diagrams(catalog: Catalog, folder: Path) -> dict[str, str]:
+    """Draw what there is to draw; captions by file."""
+    found = catalog.query("isfinite(prot)", ["prot", "rvar", "spot_lifetime", "rotating"])
+    if not len(found):
+        return {}
+    prot, rotating = found.column("prot"), found.column("rotating").astype(bool)
+    rvar, lifetime = found.column("rvar"), found.column("spot_lifetime")
+    plot_periods(prot, rotating, folder / "periods.png")
+    captions = {"figures/periods.png": "Rotation periods."}
+    seen = rvar > 0
+    if seen.any():
+        plot_against_period(
+            prot[seen], rvar[seen], rotating[seen], "amplitude (5 to 95 % range)", folder / "amplitudes.png"
+        )
+        captions["figures/amplitudes.png"] = "Amplitude of the light curve against rotation period."
+    living = lifetime > 0
+    if living.any():
+        plot_lifetimes(prot[living], lifetime[living], rotating[living], folder / "lifetimes.png")
+        captions["figures/lifetimes.png"] = "Spot lifetime against rotation period; lines of 1, 3 and 10 rotations."
+    return captions
+
+
+def _compared(compared: Comparison | None, folder: Path) -> dict[str, str]:
+    if compared is None or not len(compared.name):
+        return {}
+    title = f"{len(compared.name)} stars, {compared.within:.0%} within 10 %"
+    plot_recovery(
+        *(compared.published, compared.found, compared.rotating, title, folder / "literature.png"),
+        reference="published period",
+    )
+    return {"figures/literature.png": "Periods against published ones."}
+
+
+def _star_pages(
+    catalog: Catalog, path: Path, names: Iterable[str], published: dict[str, Published], folder: Path
+) -> None:
+    from spotcat.report.star_page import show
+
+    for name in names:
+        row = catalog.star(name, catalog.names)
+        stem = html.file_name(name)
+        fitted = bool(np.isfinite(row.column("prot")[0]))
+        if fitted:
+            show(path, name, folder / f"{stem}.png", published_period(published, name))
+        write_file(folder / f"{stem}.html", html.star(row, f"{stem}.png" if fitted else "").encode())
