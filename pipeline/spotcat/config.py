@@ -42,6 +42,8 @@ class InputConfig:
     """CSV with the columns star_id, name, file (file relative to the manifest)."""
     author: str = ""
     """Take only files of this author; needed where a star comes from several."""
+    reader: str = "fast"
+    """fast, or lightkurve for the reference reader; both give the same numbers."""
 
 
 @dataclass(frozen=True)
@@ -250,6 +252,7 @@ def _check_recipe(recipe: Recipe, path: str) -> None:
             clean.quality in ("none", "default", "hard", "hardest"),
             "clean.quality must be none, default, hard or hardest",
         ),
+        (recipe.input.reader in ("fast", "lightkurve"), "input.reader must be fast or lightkurve"),
         (clean.gap > 0, "clean.gap must be positive"),
         (fit.min_points >= 20, "fit.min_points must be at least 20"),
         (fit.max_points >= 128, "fit.max_points must be at least 128"),

@@ -13,15 +13,13 @@ import numpy as np
 from spotcat.config import Recipe, digest
 from spotcat.ingest.clean import CleanCurve, Refusal
 from spotcat.ingest.discover import Source, discover
+from spotcat.ingest.formats import PRODUCTS, TABLE
 from spotcat.ingest.plan import StarFiles, listed, plan_stars
-from spotcat.ingest.products import K2, KEPLER, SPOC, TABLE
 from spotcat.ingest.read import read_curve
 from spotcat.ingest.scan import FileInfo, checksum, scan
 from spotcat.ingest.store import LEFT_OUT_COLUMNS, STAR_COLUMNS, VERSION, LightCurveStore
 from spotcat.ingest.writer import StoreWriter
 from spotcat.status import Flag, InputError, RunError, Status
-
-_TIME_SYSTEMS = {KEPLER: "BJD - 2454833", K2: "BJD - 2454833", SPOC: "BJD - 2457000", TABLE: "as given"}
 
 
 @dataclass(frozen=True)
@@ -130,7 +128,7 @@ def _write_campaigns(
         shape = (len(members), max(info.n_rows for _, info in members))
         campaign = writer.campaign(name, shape, _attributes([info for _, info in members]))
         for star, info in members:
-            curve = read_curve(info.path, info.product, recipe.clean)
+            curve = read_curve(info.path, info.product, recipe.clean, recipe.input.reader)
             if isinstance(curve, Refusal):
                 star.files.refused.append((info, curve))
             else:
@@ -145,7 +143,8 @@ def _attributes(members: Sequence[FileInfo]) -> dict[str, Any]:
     product = members[0].product
     # Tables of one cadence need not share a time system; without an epoch their times stay exact.
     epoch = 0 if product == TABLE else floor(min(info.start for info in members))
-    return {"product": product, "epoch": epoch, "time_system": _TIME_SYSTEMS[product], "time_unit": "d"}
+    time_system = "as given" if product == TABLE else PRODUCTS[product].time_system
+    return {"product": product, "epoch": epoch, "time_system": time_system, "time_unit": "d"}
 
 
 def _row(info: FileInfo, curve: CleanCurve) -> _Row:

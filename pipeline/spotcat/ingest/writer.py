@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from spotcat.ingest.clean import CleanCurve
-from spotcat.ingest.scan import FileInfo
+from spotcat.ingest.describe import FileInfo
 from spotcat.ingest.store import FORMAT, LEFT_OUT_COLUMNS, ROW_COLUMNS, STAR_COLUMNS, VERSION
 from spotcat.status import InputError
 
