@@ -57,6 +57,7 @@ class Flag(IntFlag):
     METHODS_DISAGREE = 1 << 4
     ERRORS_ESTIMATED = 1 << 5
     FILES_REFUSED = 1 << 6
+    MEASUREMENTS_ODD = 1 << 7
 
     @property
     def words(self) -> list[str]:
@@ -72,6 +73,7 @@ _FLAG_WORDS = {
     Flag.METHODS_DISAGREE: "Lomb-Scargle and autocorrelation both disagree with the period",
     Flag.ERRORS_ESTIMATED: "flux errors missing, estimated from the scatter",
     Flag.FILES_REFUSED: "some files of this star were refused",
+    Flag.MEASUREMENTS_ODD: "some measurements were out of order, or out of range and left out",
 }
 
 

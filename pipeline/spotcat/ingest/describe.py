@@ -111,7 +111,8 @@ def _stated_span(info: FileInfo, primary: Mapping[str, Any], extension: Mapping[
     """What the headers of a mission's light curve say that it covers."""
     product = PRODUCTS[info.product]
     assert product.official is not None
-    problem = lacking(product.official.columns, column_names(extension))
+    names = column_names(extension)
+    problem = lacking(product.official.columns, names) or _wrong_units(info.product, extension, names)
     if problem:
         return problem
     start, stop, step = (number(extension.get(name)) for name in ("TSTART", "TSTOP", "TIMEDEL"))
@@ -122,6 +123,22 @@ def _stated_span(info: FileInfo, primary: Mapping[str, Any], extension: Mapping[
     if n_rows == 0:
         return Refusal(Status.NO_FINITE_FLUX, "no measurements")
     return _Span(n_rows, start, stop, f"{round(step * _DAY)}s")
+
+
+def _wrong_units(product: str, extension: Mapping[str, Any], names: list[str]) -> Refusal | None:
+    """A refusal where a mission's light curve says that it counts other things than days and electrons."""
+    official, time_system = PRODUCTS[product].official, PRODUCTS[product].time_system
+    assert official is not None
+    # The reference date may be followed by the word days.
+    accepted = {official.columns[0]: (time_system, "d"), official.columns[1]: ("e-/s", "electron")}
+    reference = extension.get("BJDREFI")
+    if reference is not None and time_system != f"BJD - {reference}":
+        return Refusal(Status.UNREADABLE, f"its days count from JD {reference}")
+    for name, units in accepted.items():
+        unit = str(extension.get(f"TUNIT{names.index(name) + 1}") or "").strip()
+        if unit and not any(unit == known or (unit.startswith(known) and known != "d") for known in units):
+            return Refusal(Status.UNREADABLE, f"its column {name} is in {unit!r}")
+    return None
 
 
 def _own_span(info: FileInfo) -> _Span | Refusal:

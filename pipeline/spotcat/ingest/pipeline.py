@@ -21,6 +21,9 @@ from spotcat.ingest.store import LEFT_OUT_COLUMNS, STAR_COLUMNS, VERSION, LightC
 from spotcat.ingest.writer import StoreWriter
 from spotcat.status import Flag, InputError, RunError, Status
 
+_MARGIN = 1.0
+"""Measurements further [d] outside the dates of their file's header are damage."""
+
 
 @dataclass(frozen=True)
 class IngestSummary:
@@ -45,6 +48,7 @@ class _Row:
     time_max: float
     cadence: float
     errors_estimated: bool
+    odd: bool
 
 
 @dataclass(slots=True)
@@ -128,7 +132,9 @@ def _write_campaigns(
         shape = (len(members), max(info.n_rows for _, info in members))
         campaign = writer.campaign(name, shape, _attributes([info for _, info in members]))
         for star, info in members:
-            curve = read_curve(info.path, info.product, recipe.clean, recipe.input.reader)
+            curve = read_curve(
+                info.path, info.product, recipe.clean, recipe.input.reader, (info.start - _MARGIN, info.stop + _MARGIN)
+            )
             if isinstance(curve, Refusal):
                 star.files.refused.append((info, curve))
             else:
@@ -156,6 +162,7 @@ def _row(info: FileInfo, curve: CleanCurve) -> _Row:
         float(curve.time[-1]),
         float(np.median(np.diff(curve.time))),
         curve.errors_estimated,
+        curve.odd,
     )
 
 
@@ -222,6 +229,8 @@ def _flags(star: _Star) -> Flag:
         flags |= Flag.FILES_REFUSED
     if any(row.errors_estimated for row in star.rows):
         flags |= Flag.ERRORS_ESTIMATED
+    if any(row.odd for row in star.rows):
+        flags |= Flag.MEASUREMENTS_ODD
     return flags
 
 

@@ -27,7 +27,13 @@ _GZIP = b"\x1f\x8b"
 _FITS = b"SIMPLE  ="
 
 
-def read_curve(path: Path, product: str, config: CleanConfig, reader: str = "fast") -> CleanCurve | Refusal:
+def read_curve(
+    path: Path,
+    product: str,
+    config: CleanConfig,
+    reader: str = "fast",
+    span: tuple[float, float] = (-np.inf, np.inf),
+) -> CleanCurve | Refusal:
     """Read and clean one file.
 
     Args:
@@ -35,6 +41,7 @@ def read_curve(path: Path, product: str, config: CleanConfig, reader: str = "fas
         product: ``TABLE`` or a key of ``PRODUCTS``.
         config: quality mask and gap.
         reader: ``fast``, or ``lightkurve`` for the reference.
+        span: first and last day that the file can have.
 
     Raises:
         InputError: a Parquet file, but no library that reads it.
@@ -46,7 +53,7 @@ def read_curve(path: Path, product: str, config: CleanConfig, reader: str = "fas
     # Damaged files make the FITS and table libraries raise almost anything.
     except Exception as error:
         return unreadable(error)
-    return raw if isinstance(raw, Refusal) else clean(raw, config.gap)
+    return raw if isinstance(raw, Refusal) else clean(raw, config.gap, span)
 
 
 def unreadable(error: Exception) -> Refusal:

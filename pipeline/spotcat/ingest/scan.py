@@ -49,7 +49,15 @@ def scan(source: Source, sha256: str, config: CleanConfig) -> FileInfo:
     problem = sniff(source.path)
     if problem:
         return replace(info, refusal=problem)
-    return _scan_table(info, config) if is_table else _scan_fits(info, source)
+    if is_table:
+        return _scan_table(info, config)
+    try:
+        return _scan_fits(info, source)
+    except MemoryError:
+        raise
+    # astropy reads cards when they are asked for, and raises almost anything at a damaged one.
+    except Exception as error:
+        return replace(info, refusal=unreadable(error) if isinstance(error, PermissionError) else _TRUNCATED)
 
 
 def _by_file_name(source: Source, is_table: bool) -> Identity:
@@ -81,14 +89,7 @@ def _scan_table(info: FileInfo, config: CleanConfig) -> FileInfo:
 
 
 def _scan_fits(info: FileInfo, source: Source) -> FileInfo:
-    try:
-        primary, extension, n_extensions = _headers(info.path)
-    except MemoryError:
-        raise
-    # Damaged headers make astropy raise almost anything.
-    except Exception as error:
-        refusal = unreadable(error) if isinstance(error, PermissionError) else _TRUNCATED
-        return replace(info, refusal=refusal)
+    primary, extension, n_extensions = _headers(info.path)
     found = header_identity(primary)
     identity = _as_listed(source, found) if found else info.identity
     info = replace(info, identity=identity, ra=number(primary.get("RA_OBJ")), dec=number(primary.get("DEC_OBJ")))
@@ -97,10 +98,10 @@ def _scan_fits(info: FileInfo, source: Source) -> FileInfo:
         return replace(info, refusal=_TRUNCATED)
     if product not in PRODUCTS:
         return replace(info, product=product, refusal=Refusal(Status.UNSUPPORTED, f"{product} is not supported"))
-    named = parse_name(source.name)
-    if named and found and (named.mission, named.mission_id) != (found.mission, found.mission_id):
-        reason = f"its header says {found.name}, the manifest {source.name}"
-        # The row is the manifest's star, so nothing of the other star may describe it.
+    named = parse_name(source.name) if source.name else file_identity(info.file)
+    if named and named.mission and found and (named.mission, named.mission_id) != (found.mission, found.mission_id):
+        reason = f"its header says {found.name}, {'the manifest' if source.name else 'its name'} {named.name}"
+        # The row is the other star's, so nothing of this header may describe it.
         info = replace(info, identity=_as_listed(source, named), ra=np.nan, dec=np.nan)
         return replace(info, product=product, refusal=Refusal(Status.ID_CONFLICT, reason))
     return describe(replace(info, product=product), primary, extension)
