@@ -60,6 +60,21 @@ def scan(source: Source, sha256: str, config: CleanConfig) -> FileInfo:
         return replace(info, refusal=unreadable(error) if isinstance(error, PermissionError) else _TRUNCATED)
 
 
+def damage(path: Path, name: str = "") -> str:
+    """Why a FITS file is not whole; empty if it is.  `name` is its base name, if `path` has another."""
+    problem = sniff(path)
+    if problem:
+        return problem.reason
+    try:
+        primary, extension, n_extensions = _headers(path)
+        mission_file = is_mission_file(detect(name or path.name, primary, extension))
+    except MemoryError:
+        raise
+    except Exception:
+        return _TRUNCATED.reason
+    return _TRUNCATED.reason if mission_file and extensions_missing(primary, n_extensions) else ""
+
+
 def _by_file_name(source: Source, is_table: bool) -> Identity:
     file = source.path.name
     return _as_listed(source, table_identity(stem_of(file)) if is_table else file_identity(file))
