@@ -82,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_stages(add("run", _run, "ingest, fit and finalise a survey, or go on where it was left"), site=True)
     _add_fetch(add("fetch", _fetch, "bring light curves from the public archives into a folder"))
-    _add_stages(add("ingest", _ingest, "read a survey's light curves into its store"), site=False)
+    ingest = add("ingest", _ingest, "read a survey's light curves into its store")
+    _add_stages(ingest, site=True)
+    ingest.add_argument("--append", action="store_true", help="add new files to the store, writing nothing again")
     _add_stages(add("fit", _fit, "fit the stars of an ingested survey"), site=True)
     _add_stages(add("finalise", _finalise, "join the fitted stars into a catalog"), site=False)
     status = add("status", _status, "say how far a run is")
@@ -135,10 +137,10 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _ingest(options: argparse.Namespace) -> None:
-    from spotcat.config import load_recipe
+    from spotcat.config import load_recipe, load_site
     from spotcat.run.stages import ingest_stage
 
-    ingest_stage(load_recipe(options.recipe))
+    ingest_stage(load_recipe(options.recipe), load_site(options.site), options.append)
 
 
 def _fetch(options: argparse.Namespace) -> None:

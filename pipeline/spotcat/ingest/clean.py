@@ -33,7 +33,8 @@ class Refusal:
 class RawCurve:
     """A light curve as delivered, quality mask applied; all arrays have one length.
 
-    ``flux_err`` and ``segment`` are None where the file has none.  ``quality`` is 0 for tables.
+    ``flux_err`` and ``segment`` are None where the file has none.  ``quality`` is 0 for tables.  ``n_masked`` counts
+    the measurements that the mask took away.
     """
 
     time: np.ndarray
@@ -41,6 +42,7 @@ class RawCurve:
     flux_err: np.ndarray | None
     quality: np.ndarray
     segment: np.ndarray | None
+    n_masked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,9 @@ class CleanCurve:
     errors_estimated: bool
     odd: bool = False
     """Whether measurements were out of order or out of range."""
+    n_masked: int = 0
+    n_clipped: int = 0
+    n_in_transit: int = 0
 
 
 def clean(raw: RawCurve, gap: float, span: tuple[float, float] = (-np.inf, np.inf)) -> CleanCurve | Refusal:

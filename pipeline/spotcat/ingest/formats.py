@@ -83,6 +83,11 @@ class Product:
     unit: str = "flux"
     bad: str = ""
 
+    @property
+    def reference(self) -> float:
+        """The Julian date that its days count from."""
+        return float(self.time_system.removeprefix("BJD - "))
+
 
 def _by_mission(campaign: Campaign) -> Product:
     quality = "QUALITY" if campaign is _TESS else "SAP_QUALITY"

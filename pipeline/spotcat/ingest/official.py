@@ -55,8 +55,10 @@ def read_official(path: Path, product: str, quality: str) -> RawCurve | None:
     if np.isinf(rows["time"]).any():
         return None
     good = (rows["quality"] & mask_of(product, quality, sector)) == 0
-    rows = rows[good & ~np.isnan(rows["time"])]
-    return RawCurve(rows["time"], rows["flux"], rows["flux_err"], rows["quality"], None)
+    timed = ~np.isnan(rows["time"])
+    n_masked = int(np.count_nonzero(timed & ~good))
+    rows = rows[timed & good]
+    return RawCurve(rows["time"], rows["flux"], rows["flux_err"], rows["quality"], None, n_masked)
 
 
 def mask_of(product: str, quality: str, sector: Any) -> int:

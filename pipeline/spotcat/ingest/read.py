@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from spotcat.config import CleanConfig
 from spotcat.ingest.clean import CleanCurve, RawCurve, Refusal, clean
+from spotcat.ingest.clip import Transit, clip, drop_transits
 from spotcat.ingest.discover import TABLE_SUFFIXES
 from spotcat.ingest.formats import KEPSEISMIC, PRODUCTS, TABLE
 from spotcat.status import InputError, Status
@@ -22,26 +24,35 @@ from spotcat.status import InputError, Status
 if TYPE_CHECKING:
     import pandas as pd
 
+_ORBIT_GAP = 0.5
+"""TESS looks away for about a day between the two orbits of a sector."""
 _SNIFFED = 512
 _GZIP = b"\x1f\x8b"
 _FITS = b"SIMPLE  ="
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a file beforehand: first and last day that it can have, and transits of its star."""
+
+    span: tuple[float, float] = (-np.inf, np.inf)
+    transits: tuple[Transit, ...] = ()
+
+
+_ANYTHING = Known()
+
+
 def read_curve(
-    path: Path,
-    product: str,
-    config: CleanConfig,
-    reader: str = "fast",
-    span: tuple[float, float] = (-np.inf, np.inf),
+    path: Path, product: str, config: CleanConfig, reader: str = "fast", known: Known = _ANYTHING
 ) -> CleanCurve | Refusal:
     """Read and clean one file.
 
     Args:
         path: the file.
         product: ``TABLE`` or a key of ``PRODUCTS``.
-        config: quality mask and gap.
+        config: the steps of cleaning.
         reader: ``fast``, or ``lightkurve`` for the reference.
-        span: first and last day that the file can have.
+        known: what is known of the file.
 
     Raises:
         InputError: a Parquet file, but no library that reads it.
@@ -53,7 +64,16 @@ def read_curve(
     # Damaged files make the FITS and table libraries raise almost anything.
     except Exception as error:
         return unreadable(error)
-    return raw if isinstance(raw, Refusal) else clean(raw, config.gap, span)
+    if isinstance(raw, Refusal):
+        return raw
+    kind = PRODUCTS.get(product)
+    raw, n_in_transit = drop_transits(raw, known.transits, kind.reference if kind else 0.0)
+    by_orbit = config.orbits and kind is not None and kind.campaign.folder == "tess"
+    curve = clean(raw, min(config.gap, _ORBIT_GAP) if by_orbit else config.gap, known.span)
+    if isinstance(curve, Refusal):
+        return curve
+    curve, n_clipped = clip(curve, config)
+    return replace(curve, n_masked=raw.n_masked, n_clipped=n_clipped, n_in_transit=n_in_transit)
 
 
 def unreadable(error: Exception) -> Refusal:

@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ def read_reference(path: Path, product: str, quality: str) -> RawCurve:
         flux_err=_plain(curve.flux_err)[good],
         quality=_quality(curve)[good],
         segment=None,
+        n_masked=int(np.count_nonzero(~good) + np.count_nonzero(~curve.meta.get("QUALITY_MASK", np.ones(0, bool)))),
     )
     return _relative(raw, kind.unit)
 
@@ -128,4 +130,4 @@ def _relative(raw: RawCurve, unit: str) -> RawCurve:
     else:
         flux = np.exp(-_MAG * (flux - np.nanmedian(flux)))
         errors = None if errors is None else _MAG * flux * errors.astype(np.float64)
-    return RawCurve(raw.time, flux, errors, raw.quality, raw.segment)
+    return replace(raw, flux=flux, flux_err=errors)

@@ -7,8 +7,8 @@ only one that writes the ledger, and imports JAX only where the executor is seri
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -88,20 +88,25 @@ def run_survey(recipe: Recipe, site: Site) -> CatalogSummary:
         RunError: the run could not be finished; starting it again goes on.
     """
     with _driving(recipe) as folder:
-        _ingest(folder, recipe)
+        _ingest(folder, recipe, site)
         _fit(folder, recipe, site)
         return _finalise(folder, recipe)
 
 
-def ingest_stage(recipe: Recipe) -> None:
+def ingest_stage(recipe: Recipe, site: Site, append: bool = False) -> None:
     """Read the recipe's light curves into the run's store.
+
+    Args:
+        recipe: what to read.
+        site: where to run.
+        append: add files that the store does not have yet.
 
     Raises:
         InputError: the input or the run folder is not usable.
         RunError: the store cannot be written.
     """
     with _driving(recipe) as folder:
-        _ingest(folder, recipe)
+        _ingest(folder, recipe, site, append)
 
 
 def fit_stage(recipe: Recipe, site: Site) -> None:
@@ -163,17 +168,43 @@ def _driving(recipe: Recipe) -> Iterator[RunFolder]:
         yield folder
 
 
-def _ingest(folder: RunFolder, recipe: Recipe) -> None:
+def _ingest(folder: RunFolder, recipe: Recipe, site: Site, append: bool = False) -> None:
     from spotcat.ingest.pipeline import ingest
 
-    with Progress("ingest", "files", 0) as progress:
-        summary = ingest(recipe, folder.store, progress.update)
+    with Progress("ingest", "files", 0) as progress, _mapping(site) as mapper:
+        summary = ingest(recipe, folder.store, progress.update, mapper, append)
     LOG.info(
         "ingest: %d stars, %d of them fit for a search%s",
         summary.n_stars,
         summary.n_usable,
         " (done before)" if summary.kept else f"; {summary.n_left_out} of {summary.n_files} files left out",
     )
+    if summary.reasons and not summary.kept:
+        LOG.info("ingest: left out: %s", "; ".join(f"{count} {reason}" for reason, count in summary.reasons.items()))
+
+
+_WORTH = 16
+"""Fewer tasks than this are done before workers have started."""
+
+
+@contextmanager
+def _mapping(site: Site) -> Iterator[Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]]:
+    """A function that maps over items: in this process, or by the site's workers once there is work enough."""
+    with ExitStack() as stack:
+        executor: Executor | None = None
+
+        def mapper(fn: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+            nonlocal executor
+            if executor is None and len(items) < _WORTH:
+                yield from map(fn, items)
+                return
+            executor = executor or stack.enter_context(make_executor(site, len(items)))
+            for outcome in executor.run(fn, items):
+                if isinstance(outcome, WorkerDied):
+                    raise RunError("a worker process dies of some light curves; try a site with executor = 'serial'")
+                yield outcome
+
+        yield mapper
 
 
 def _work(folder: RunFolder, recipe: Recipe) -> _Work:
