@@ -100,18 +100,19 @@ def write_quarter(folder: Path, star: int, quarter: int) -> Path:
 
 def fill_stores(folder: Path, n_files: int) -> None:
     """Files a second from folder to finished store, at two sizes: memory must not grow with the number."""
-    print("\n| files | seconds | files/s | peak memory [MB] |")
-    print("|---|---|---|---|")
+    print("\n| files | seconds | files/s | seconds of one core | files/s per core | peak memory [MB] |")
+    print("|---|---|---|---|---|---|")
     for share in (n_files // 4, n_files):
         survey = folder / f"survey{share}"
         survey.mkdir()
         for k in range(share):
             write_quarter(survey, 1 + k // _QUARTERS, k % _QUARTERS)
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         ingest(make_recipe(survey), folder / f"store{share}", no_progress)
-        seconds = time.perf_counter() - started
+        seconds, core = time.perf_counter() - started, time.process_time() - worked
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"| {share} | {seconds:.1f} | {share / seconds:.0f} | {memory:.0f} |")
+        rates = f"{share / seconds:.0f} | {core:.1f} | {share / core:.0f}"
+        print(f"| {share} | {seconds:.1f} | {rates} | {memory:.0f} |")
 
 
 if __name__ == "__main__":

@@ -163,4 +163,7 @@ def test_reasons_are_counted(tmp_path: Path) -> None:
     (tmp_path / "d.fits").write_bytes(b"")
     (tmp_path / "e.csv").write_text("time,flux\n1,2\n")
     summary, _ = run_ingest(make_recipe(tmp_path), tmp_path / "store")
+    write_kepler(tmp_path, 5, CREATOR="k2sc")
     assert summary.reasons == {"N valid measurements": 3, "the file is empty": 1}
+    again, _ = run_ingest(make_recipe(tmp_path), tmp_path / "again")
+    assert again.reasons["K2SC is not supported"] == 1

@@ -148,7 +148,9 @@ def kepseismic(path: Path, c: dict[str, Any]) -> None:
     ppm = 1e6 * (c["flux"] / np.median(c["flux"]).astype(float) - 1)
     array = np.stack([c["time"] + 54832.5, np.where(c["mark"] == 1, 0, ppm)], axis=1)
     hdu = fits.PrimaryHDU(array)
-    hdu.header.update({"ORIGIN": "CEA & SSI", "TELESCOP": "Kepler", "OBJECT": "KIC 5", "KEPLERID": 5, "NEXTEND": 2})
+    hdu.header.update(
+        {"ORIGIN": "CEA & SSI", "TELESCOP": "Kepler", "OBJECT": "KIC 5", "KEPLERID": 5, "QUARTER": 17, "NEXTEND": 2}
+    )
     fits.HDUList([hdu, fits.ImageHDU(np.ones(N, dtype=np.int16))]).writeto(path)
 
 

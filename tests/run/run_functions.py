@@ -24,6 +24,10 @@ def die_on_three(number: int) -> int:
     return number
 
 
+def process_of(number: int) -> tuple[int, int]:
+    return number, os.getpid()
+
+
 def variable(name: str) -> tuple[str, str | None, bool]:
     """A variable of the environment, and whether JAX is loaded already."""
     return name, os.environ.get(name), "jax" in sys.modules

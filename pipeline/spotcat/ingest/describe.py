@@ -162,8 +162,8 @@ def _own_span(info: FileInfo) -> _Span | Refusal:
 def _group(info: FileInfo, primary: Mapping[str, Any], span: _Span) -> str:
     """The campaign in the store; files of others stay apart from the missions'."""
     campaign = PRODUCTS[info.product].campaign
-    value = primary.get(campaign.card)
-    match = _CAMPAIGN_IN_NAME.search(info.file.lower())
+    value = primary.get(campaign.card) if campaign.card else None
+    match = _CAMPAIGN_IN_NAME.search(info.file.lower()) if campaign.card else None
     if not isinstance(value, int) and match:
         value = int(match[1])
     label = [campaign.label.format(value)] if isinstance(value, int) else []

@@ -23,8 +23,8 @@ _PDCSAP = ("PDCSAP_FLUX", "PDCSAP_FLUX_ERR")
 class Campaign:
     """Where a mission's light curves go in the store.
 
-    ``label`` is the form of a campaign's name and ``card`` the header card with its number; ``magnitude`` is the
-    card with the star's magnitude.
+    ``label`` is the form of a campaign's name and ``card`` the header card with its number, empty where files join
+    campaigns; ``magnitude`` is the card with the star's magnitude.
     """
 
     folder: str
@@ -34,6 +34,7 @@ class Campaign:
 
 
 _KEPLER = Campaign("kepler", "q{:02d}", "QUARTER", "KEPMAG")
+_WHOLE_KEPLER = Campaign("kepler", "", "", "KEPMAG")
 _K2 = Campaign("k2", "c{:02d}", "CAMPAIGN", "KEPMAG")
 _TESS = Campaign("tess", "s{:04d}", "SECTOR", "TESSMAG")
 
@@ -121,7 +122,7 @@ PRODUCTS: dict[str, Product] = {
     # Thruster firings.
     K2SFF: Product("k2sff", _K2, _BKJD, time_column="T", bad="moving"),
     EVEREST: Product("everest", _K2, _BKJD, masks=KEPLER_MASKS),
-    KEPSEISMIC: Product("kepseismic", _KEPLER, _MJD, unit="ppm"),
+    KEPSEISMIC: Product("kepseismic", _WHOLE_KEPLER, _MJD, unit="ppm"),
     f"{LIGHTKURVE}Kepler": Product("kepler", _KEPLER, _BKJD, masks=KEPLER_MASKS),
     f"{LIGHTKURVE}K2": Product("kepler", _K2, _BKJD, masks=KEPLER_MASKS),
     f"{LIGHTKURVE}TESS": Product("tess", _TESS, _BTJD, masks=TESS_MASKS),

@@ -21,6 +21,7 @@ from spotcat.status import Flag, Status
 Columns = dict[str, list[Any]]
 
 _FILE_NAME = re.compile(r"[^\s,;]+\.(?:fits(?:\.gz)?|csv|ecsv|parquet)", re.IGNORECASE)
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?!\w)")
 
 
 @dataclass(slots=True)
@@ -74,7 +75,7 @@ def left_out_columns(stars: Sequence[Star]) -> Columns:
 
 def count_reasons(reasons: Iterable[str]) -> dict[str, int]:
     """How often each reason comes, most frequent first; numbers and file names in it do not make another one."""
-    alike = (re.sub(r"\d+", "N", _FILE_NAME.sub("another file", reason)) for reason in reasons)
+    alike = (_NUMBER.sub("N", _FILE_NAME.sub("another file", reason)) for reason in reasons)
     return dict(sorted(Counter(alike).items(), key=lambda item: (-item[1], item[0])))
 
 

@@ -7,8 +7,8 @@ only one that writes the ledger, and imports JAX only where the executor is seri
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from spotcat import __version__
 from spotcat.config import Recipe, Site, digest, load_recipe
 from spotcat.run.executors import Executor, WorkerDied, make_executor, prepared
 from spotcat.run.folder import RunFolder, existing, is_running, owned
+from spotcat.run.mapping import mapping
 from spotcat.run.progress import LOG, Progress, logged
 from spotcat.status import InputError, RunError, Status
 
@@ -171,7 +172,7 @@ def _driving(recipe: Recipe) -> Iterator[RunFolder]:
 def _ingest(folder: RunFolder, recipe: Recipe, site: Site, append: bool = False) -> None:
     from spotcat.ingest.pipeline import ingest
 
-    with Progress("ingest", "files", 0) as progress, _mapping(site) as mapper:
+    with Progress("ingest", "files", 0) as progress, mapping(site) as mapper:
         summary = ingest(recipe, folder.store, progress.update, mapper, append)
     LOG.info(
         "ingest: %d stars, %d of them fit for a search%s",
@@ -181,30 +182,6 @@ def _ingest(folder: RunFolder, recipe: Recipe, site: Site, append: bool = False)
     )
     if summary.reasons and not summary.kept:
         LOG.info("ingest: left out: %s", "; ".join(f"{count} {reason}" for reason, count in summary.reasons.items()))
-
-
-_WORTH = 16
-"""Fewer tasks than this are done before workers have started."""
-
-
-@contextmanager
-def _mapping(site: Site) -> Iterator[Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]]:
-    """A function that maps over items: in this process, or by the site's workers once there is work enough."""
-    with ExitStack() as stack:
-        executor: Executor | None = None
-
-        def mapper(fn: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-            nonlocal executor
-            if executor is None and len(items) < _WORTH:
-                yield from map(fn, items)
-                return
-            executor = executor or stack.enter_context(make_executor(site, len(items)))
-            for outcome in executor.run(fn, items):
-                if isinstance(outcome, WorkerDied):
-                    raise RunError("a worker process dies of some light curves; try a site with executor = 'serial'")
-                yield outcome
-
-        yield mapper
 
 
 def _work(folder: RunFolder, recipe: Recipe) -> _Work:
