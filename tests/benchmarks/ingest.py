@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import resource
+import shutil
 import sys
 import tempfile
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from astropy.io import fits
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "ingest"))
 
@@ -32,18 +34,17 @@ from spotcat.ingest.scan import scan
 
 _TURNS = 5
 _QUARTER_POINTS = 4500
-_QUARTERS = 17
 _PATTERNS = {"Kepler quarter": "kepler/*_llc.fits", "K2 campaign": "k2/*_llc.fits", "TESS sector": "tess/tess*_lc.fits"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--files", type=int, default=2000, help="synthetic Kepler quarter files")
+    parser.add_argument("--files", type=int, default=2000, help="Kepler quarter files to ingest")
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[3] / "shared" / "data")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         compare_readers(options.data, Path(folder))
-        fill_stores(Path(folder), options.files)
+        fill_stores(Path(folder), options.data, options.files)
 
 
 def compare_readers(data: Path, folder: Path) -> None:
@@ -98,21 +99,38 @@ def write_quarter(folder: Path, star: int, quarter: int) -> Path:
     return write_official(path, "Kepler", star, quarter, columns)
 
 
-def fill_stores(folder: Path, n_files: int) -> None:
+def write_survey(folder: Path, data: Path, n_files: int) -> None:
+    """One quarter of many stars: a real file with other numbers in its headers and other noise, or synthetic ones."""
+    folder.mkdir()
+    real = sorted(data.glob(_PATTERNS["Kepler quarter"]))
+    for k in range(n_files):
+        if not real:
+            write_quarter(folder, 2_000_000 + k, 5)
+            continue
+        old, new = str(int(real[0].name[4:13])), str(2_000_000 + k)
+        contents = bytearray(real[0].read_bytes().replace(old.encode(), new.encode()))
+        with fits.open(real[0]) as hdus:
+            columns, place = hdus[1].columns, hdus[1].fileinfo()["datLoc"]
+            rows = np.frombuffer(contents, columns.dtype.newbyteorder(">"), len(hdus[1].data), place)
+        rows["PDCSAP_FLUX"] *= np.random.default_rng(k).normal(1, 1e-3, rows.size).astype(np.float32)
+        (folder / real[0].name.replace(f"{int(old):09d}", f"{int(new):09d}")).write_bytes(contents)
+
+
+def fill_stores(folder: Path, data: Path, n_files: int) -> None:
     """Files a second from folder to finished store, at two sizes: memory must not grow with the number."""
     print("\n| files | seconds | files/s | seconds of one core | files/s per core | peak memory [MB] |")
     print("|---|---|---|---|---|---|")
     for share in (n_files // 4, n_files):
-        survey = folder / f"survey{share}"
-        survey.mkdir()
-        for k in range(share):
-            write_quarter(survey, 1 + k // _QUARTERS, k % _QUARTERS)
+        survey, store = folder / f"survey{share}", folder / f"store{share}"
+        write_survey(survey, data, share)
         started, worked = time.perf_counter(), time.process_time()
-        ingest(make_recipe(survey), folder / f"store{share}", no_progress)
+        summary = ingest(make_recipe(survey), store, no_progress)
         seconds, core = time.perf_counter() - started, time.process_time() - worked
+        assert summary.n_usable == share
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         rates = f"{share / seconds:.0f} | {core:.1f} | {share / core:.0f}"
         print(f"| {share} | {seconds:.1f} | {rates} | {memory:.0f} |")
+        shutil.rmtree(survey)
 
 
 if __name__ == "__main__":

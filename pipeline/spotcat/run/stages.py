@@ -94,12 +94,12 @@ def run_survey(recipe: Recipe, site: Site) -> CatalogSummary:
         return _finalise(folder, recipe)
 
 
-def ingest_stage(recipe: Recipe, site: Site, append: bool = False) -> None:
+def ingest_stage(recipe: Recipe, site: Site | None = None, append: bool = False) -> None:
     """Read the recipe's light curves into the run's store.
 
     Args:
         recipe: what to read.
-        site: where to run.
+        site: where to run; this process if None.
         append: add files that the store does not have yet.
 
     Raises:
@@ -107,7 +107,7 @@ def ingest_stage(recipe: Recipe, site: Site, append: bool = False) -> None:
         RunError: the store cannot be written.
     """
     with _driving(recipe) as folder:
-        _ingest(folder, recipe, site, append)
+        _ingest(folder, recipe, site or Site("serial"), append)
 
 
 def fit_stage(recipe: Recipe, site: Site) -> None:
