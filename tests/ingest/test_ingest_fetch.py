@@ -19,7 +19,7 @@ from astropy.table import MaskedColumn, Table
 from ingest_files import TWO_MINUTES, make_recipe, run_ingest, signal, write_kepler, write_official
 
 from spotcat.cli import main
-from spotcat.ingest.archive import MAST, Request, is_in_bucket, remotes_of
+from spotcat.ingest.archive import MAST, Bucket, Request, is_in_bucket, remotes_of
 from spotcat.ingest.download import Policy, Remote, Server, download
 from spotcat.ingest.fetch import MISSING, FetchSummary, fetch, read_targets
 from spotcat.ingest.reference import quiet_lightkurve
@@ -235,6 +235,23 @@ def test_only_what_the_bucket_holds_is_looked_up_there() -> None:
         ("TIC 5", Request(radius=30.0)),
     ]:
         assert not is_in_bucket(target, request)
+
+
+@pytest.mark.parametrize(
+    ("end", "cadence", "quarter"),
+    [("2010009091648", "l", 4), ("2010078095331", "l", 4), ("2009231120729", "s", 2), ("2013131215648", "l", 17)],
+)
+def test_the_end_of_a_file_tells_its_quarter(
+    tmp_path: Path, files: dict[str, bytes], end: str, cadence: str, quarter: int
+) -> None:
+    """Months of short cadence, and the quarter in which a part of the focal plane failed, end on days of their own."""
+    key = f"kepler/public/lightcurves/0000/000000005/kplr000000005-{end}_{cadence}lc.fits"
+    kind = "long" if cadence == "l" else "short"
+    with serving(Archive({key: next(iter(files.values()))})) as archive:
+        bucket = Bucket(archive.url, Server(POLICY))
+        for asked in (quarter - 1, quarter, quarter + 1):
+            found = bucket.find("KIC 5", Request(campaigns=(asked,), cadence=kind))
+            assert isinstance(found, list) == (asked == quarter)
 
 
 def test_no_targets(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -125,34 +126,33 @@ def _kepler_prefix(number: int) -> str:
     return f"kepler/public/lightcurves/{number:09d}"[:-5] + f"/{number:09d}/"
 
 
-# The time at which each quarter's data ended is all that a file's name says of it.
-_QUARTER_ENDS = {
-    "2009131105131": 0,
-    "2009166043257": 1,
-    "2009259160929": 2,
-    "2009350155506": 3,
-    "2010009091648": 4,
-    "2010078095331": 4,
-    "2010174085026": 5,
-    "2010265121752": 6,
-    "2010355172524": 7,
-    "2011073133259": 8,
-    "2011177032512": 9,
-    "2011271113734": 10,
-    "2012004120508": 11,
-    "2012088054726": 12,
-    "2012179063303": 13,
-    "2012277125453": 14,
-    "2013011073258": 15,
-    "2013098041711": 16,
-    "2013131215648": 17,
-}
+# The time at which a file's data end is all that its name says of the quarter.
+_QUARTER_ENDS = (
+    "2009131105131",
+    "2009166043257",
+    "2009259160929",
+    "2009350155506",
+    "2010078095331",
+    "2010174085026",
+    "2010265121752",
+    "2010355172524",
+    "2011073133259",
+    "2011177032512",
+    "2011271113734",
+    "2012004120508",
+    "2012088054726",
+    "2012179063303",
+    "2012277125453",
+    "2013011073258",
+    "2013098041711",
+    "2013131215648",
+)
 
 
 def _is_wanted(key: str, quarters: Sequence[int]) -> bool:
     """Whether a Kepler file is of one of some quarters; all are, where none is named."""
     match = re.search(r"-(\d{13})_", key)
-    return not quarters or (match is not None and _QUARTER_ENDS.get(match[1], -1) in quarters)
+    return not quarters or (match is not None and bisect_left(_QUARTER_ENDS, match[1]) in quarters)
 
 
 def search(target: str, request: Request, server: Server) -> list[Remote] | Missing:

@@ -90,14 +90,14 @@ class Server:
         """
         return self.patiently(url, lambda: b"".join(self._chunks(url, -1)))
 
-    def save(self, remote: Remote, path: Path) -> str:
-        """Fetch one file into `path`, which exists only when it is whole; returns its SHA-256.
+    def save(self, remote: Remote, path: Path) -> None:
+        """Fetch one file into `path`, which exists only when it is whole.
 
         Raises:
             Failure: it cannot be had, after all tries.
             OSError: the disk does not take it.
         """
-        return self.patiently(remote.url, lambda: self._save(remote, path))
+        self.patiently(remote.url, lambda: self._save(remote, path))
 
     def patiently(self, url: str, attempt: Callable[[], Any]) -> Any:
         """What an attempt gives, tried again while that may help."""
@@ -112,15 +112,13 @@ class Server:
                 time.sleep(min(max(self.policy.pause * 2**k * share, failure.wait), _LONGEST_PAUSE))
         raise AssertionError("unreachable")
 
-    def _save(self, remote: Remote, path: Path) -> str:
+    def _save(self, remote: Remote, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.partial")
-        total = hashlib.sha256()
         try:
             with partial.open("wb") as stream:
                 for chunk in self._chunks(remote.url, remote.size):
                     stream.write(chunk)
-                    total.update(chunk)
                 stream.flush()
                 os.fsync(stream.fileno())
             problem = damage(partial, path.name)
@@ -129,7 +127,6 @@ class Server:
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
-        return total.hexdigest()
 
     def _chunks(self, url: str, size: int) -> Iterator[bytes]:
         """The body of an answer, whose length and checksum are held against what the server said."""

@@ -20,14 +20,14 @@ _CATALOGS = {
 _TABLE_BASE = 4_000_000_000_000_000_000
 _FIRST_EPIC = 200_000_000
 
-# Archive file names, tried in order.  The look-arounds keep the 22-digit Gaia numbers of some products from
-# being taken for TIC numbers.
+# Archive file names, tried in order.  The look-arounds keep the Gaia numbers of some products from being taken
+# for TIC numbers.
 _FILE_NAMES = (
     ("KIC", re.compile(r"kplr(\d{9})(?!\d)")),
     ("EPIC", re.compile(r"ktwo(\d{9})(?!\d)")),
     ("TIC", re.compile(r"^tess\d+-s\d{4}-(\d{16})(?!\d)")),
     ("EPIC", re.compile(r"^hlsp_.*_k2_.*(?<!\d)(\d{9})-c\d+")),
-    ("TIC", re.compile(r"^hlsp_.*tess.*(?<!\d)(\d{10,16})(?!\d)")),
+    ("TIC", re.compile(r"^hlsp_.*tess.*(?<!\d)(?<!gaiaid-)(?<!gaiatwo)(\d{10,16})(?!\d)")),
 )
 _NAME = re.compile(r"(KIC|EPIC|TIC)\s*(\d{1,11})", re.IGNORECASE)
 
