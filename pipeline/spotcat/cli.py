@@ -105,7 +105,7 @@ def _add_stages(parser: argparse.ArgumentParser, *, site: bool) -> None:
 
 
 def _add_fetch(parser: argparse.ArgumentParser) -> None:
-    words = "'KIC 8264588', a name, 'RA DEC' in degrees, or a file with one of these a line"
+    words = "'KIC 8264588', 'sector 15', a name, 'RA DEC' in degrees, or a file with one of these a line"
     parser.add_argument("targets", metavar="TARGET", nargs="+", help=words)
     parser.add_argument("--to", metavar="FOLDER", type=Path, required=True, help="where to")
     parser.add_argument("--author", default="", help="such as QLP (default: the missions' own files)")

@@ -90,6 +90,8 @@ def test_stars_by_number_come_whole_and_are_ingested(tmp_path: Path, archive: Ar
         ("KIC 757076", Request(cadence="short"), 1),
         ("TIC 37542201", Request(cadence="short"), 0),
         ("KIC 1", Request(), 0),
+        ("sector 15", Request(), 1),
+        ("Sector 99", Request(), 0),
     ],
 )
 def test_campaigns_and_cadence_are_chosen(
@@ -226,7 +228,11 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, archive: Archive) -> No
 
 
 def test_only_what_the_bucket_holds_is_looked_up_there() -> None:
-    assert is_in_bucket("KIC 8264588", Request()) and is_in_bucket("tic 5", Request(author="SPOC"))
+    assert (
+        is_in_bucket("sector 15", Request())
+        and is_in_bucket("KIC 8264588", Request())
+        and is_in_bucket("tic 5", Request(author="SPOC"))
+    )
     for target, request in [
         ("GJ 1243", Request()),
         ("290.5 44.1", Request()),

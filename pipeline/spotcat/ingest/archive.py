@@ -24,6 +24,7 @@ MAST = "https://mast.stsci.edu/api/v0.1/Download/file"
 
 _NAMESPACE = {"s3": "http://s3.amazonaws.com/doc/2006-03-01/"}
 _KEPLER_FILE = {"long": r"_llc\.fits$", "short": r"_slc\.fits$"}
+_SECTOR = re.compile(r"sector\s*(\d{1,4})", re.IGNORECASE)
 _SHORT = 100.0
 """Exposures under this [s] are short cadence in every mission."""
 _TESS_FILE = {"long": r"-s_lc\.fits$", "short": r"-a_fast-lc\.fits$"}
@@ -49,8 +50,8 @@ class Request:
 def is_in_bucket(target: str, request: Request) -> bool:
     """Whether the bucket's layout tells where a target's files are."""
     identity = parse_name(target)
-    official = request.author in ("", "Kepler", "SPOC")
-    return identity is not None and identity.mission in ("Kepler", "TESS") and official and not request.radius
+    known = _SECTOR.fullmatch(target) or (identity is not None and identity.mission in ("Kepler", "TESS"))
+    return bool(known) and request.author in ("", "Kepler", "SPOC") and not request.radius
 
 
 class Bucket:
@@ -68,13 +69,11 @@ class Bucket:
         self._lock = Lock()
 
     def find(self, target: str, request: Request) -> list[Remote] | Missing:
-        """The files of a KIC or TIC star."""
+        """The files of a KIC or TIC star, or of a whole sector such as ``sector 15``."""
         identity = parse_name(target)
-        assert identity is not None
-        kepler = identity.mission == "Kepler"
+        kepler = identity is not None and identity.mission == "Kepler"
         try:
-            number = identity.mission_id
-            folders = [_kepler_prefix(number)] if kepler else self._tess_prefixes(number, request.campaigns)
+            folders = self._prefixes(target, request)
             listed = [entry for folder in folders for entry in self._list(folder)]
         except Failure as failure:
             return Missing(target, "", self._url, f"the bucket cannot be listed: {failure}")
@@ -86,10 +85,18 @@ class Bucket:
         ]
         return found or Missing(target, "", f"{self._url}/{folders[0] if folders else ''}", "no light curve found")
 
-    def _tess_prefixes(self, number: int, sectors: tuple[int, ...]) -> list[str]:
-        digits = f"{number:016d}"
+    def _prefixes(self, target: str, request: Request) -> list[str]:
+        """The folders in which a target's files are."""
+        sector = _SECTOR.fullmatch(target)
+        if sector:
+            return [f"tess/public/tid/s{int(sector[1]):04d}/"]
+        identity = parse_name(target)
+        assert identity is not None
+        if identity.mission == "Kepler":
+            return [f"kepler/public/lightcurves/{identity.mission_id:09d}"[:-5] + f"/{identity.mission_id:09d}/"]
+        digits = f"{identity.mission_id:016d}"
         path = "/".join(digits[k : k + 4] for k in range(0, 16, 4))
-        return [f"tess/public/tid/s{sector:04d}/{path}/" for sector in sectors or self._all_sectors()]
+        return [f"tess/public/tid/s{sector:04d}/{path}/" for sector in request.campaigns or self._all_sectors()]
 
     def _all_sectors(self) -> tuple[int, ...]:
         with self._lock:
@@ -120,10 +127,6 @@ class Bucket:
 
 def _text(entry: ElementTree.Element, name: str) -> str:
     return entry.findtext(f"s3:{name}", "", _NAMESPACE)
-
-
-def _kepler_prefix(number: int) -> str:
-    return f"kepler/public/lightcurves/{number:09d}"[:-5] + f"/{number:09d}/"
 
 
 # The time at which a file's data end is all that its name says of the quarter.

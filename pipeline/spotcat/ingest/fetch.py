@@ -73,7 +73,7 @@ def fetch(
     searched for by lightkurve.  Files that are there and whole are kept, so the same call goes on where it stopped.
 
     Args:
-        targets: names, numbers such as ``KIC 8264588``, or ``RA DEC`` [deg].
+        targets: names, numbers such as ``KIC 8264588``, whole ones such as ``sector 15``, or ``RA DEC`` [deg].
         folder: where to.
         request: what of each target.
         server: how to ask.
