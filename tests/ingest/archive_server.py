@@ -101,6 +101,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _misbehave(self, kind: str, contents: bytes) -> None:
         match kind:
+            case "lag":
+                time.sleep(0.3)
+                self._file(contents)
             case "slow":
                 time.sleep(1.2)
                 self._file(contents)
