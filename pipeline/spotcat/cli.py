@@ -85,7 +85,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_stages(run, site=True)
     run.add_argument("--share", metavar="K/N", help="fit each N-th chunk from the K-th on; others do the rest")
     run.add_argument("--scheduler-file", metavar="FILE", help="use the workers of this Dask scheduler")
-    _add_stages(add("ingest", _ingest, "read a survey's light curves into its store"), site=False)
+    _add_fetch(add("fetch", _fetch, "bring light curves from the public archives into a folder"))
+    ingest = add("ingest", _ingest, "read a survey's light curves into its store")
+    _add_stages(ingest, site=True)
+    ingest.add_argument("--append", action="store_true", help="add new files to the store, writing nothing again")
     _add_stages(add("fit", _fit, "fit the stars of an ingested survey"), site=True)
     _add_stages(add("finalise", _finalise, "join the fitted stars into a catalog"), site=False)
     status = add("status", _status, "say how far a run is")
@@ -137,6 +140,21 @@ def _add_stages(parser: argparse.ArgumentParser, *, site: bool) -> None:
         parser.add_argument("--site", metavar="SITE", help="TOML file that says where (default: this machine)")
 
 
+def _add_fetch(parser: argparse.ArgumentParser) -> None:
+    words = "'KIC 8264588', 'sector 15', a name, 'RA DEC' in degrees, or a file with one of these a line"
+    parser.add_argument("targets", metavar="TARGET", nargs="+", help=words)
+    parser.add_argument("--to", metavar="FOLDER", type=Path, required=True, help="where to")
+    parser.add_argument("--author", default="", help="such as QLP (default: the missions' own files)")
+    parser.add_argument("--campaigns", metavar="N,N", default="", help="quarters, campaigns or sectors (default: all)")
+    parser.add_argument("--cadence", choices=("long", "short"), default="long")
+    parser.add_argument("--radius", metavar="ARCSEC", type=float, default=0.0, help="all stars of a cone")
+    parser.add_argument("--jobs", metavar="N", type=int, default=4, help="files at a time")
+    parser.add_argument("--rate", metavar="N", type=float, default=10.0, help="most requests a second")
+    parser.add_argument("--timeout", metavar="S", type=float, default=60.0)
+    parser.add_argument("--retries", metavar="N", type=int, default=4)
+    parser.add_argument("--bucket", metavar="URL", help="address of the bucket (default: the archive's own)")
+
+
 def _add_query(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("catalog", metavar="CATALOG", help="folder, or URL such as https://...")
     parser.add_argument("expression", metavar="EXPR", nargs="?", default="", help="such as 'prot > 5'")
@@ -171,10 +189,32 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _ingest(options: argparse.Namespace) -> None:
-    from spotcat.config import load_recipe
+    from spotcat.config import load_recipe, load_site
     from spotcat.run.stages import ingest_stage
 
-    ingest_stage(load_recipe(options.recipe))
+    ingest_stage(load_recipe(options.recipe), load_site(options.site), options.append)
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    from spotcat.ingest.archive import BUCKET, Request
+    from spotcat.ingest.download import Policy, Server
+    from spotcat.ingest.fetch import MISSING, fetch, read_targets
+    from spotcat.run.progress import Progress
+    from spotcat.status import RunError
+
+    if options.jobs < 1 or options.retries < 0 or options.radius < 0 or min(options.rate, options.timeout) <= 0:
+        raise InputError("--jobs, --rate and --timeout must be positive, --retries and --radius not negative")
+    numbers = [number.strip() for number in options.campaigns.split(",") if number.strip()]
+    if not all(number.isdecimal() for number in numbers):
+        raise InputError(f"--campaigns must be numbers with commas between them, got {options.campaigns!r}")
+    request = Request(options.author, tuple(map(int, numbers)), options.cadence, options.radius)
+    server = Server(Policy(options.jobs, options.rate, options.timeout, options.retries))
+    targets = read_targets(options.targets)
+    with Progress("fetch", "files", 0) as progress:
+        summary = fetch(targets, options.to, request, server, options.bucket or BUCKET, progress.update)
+    if summary.missing:
+        raise RunError(f"{summary.words}; {options.to / MISSING} lists them, the same command tries them again")
+    print(f"{options.to}: {summary.words}")
 
 
 def _fit(options: argparse.Namespace) -> None:

@@ -40,6 +40,8 @@ class InputConfig:
     """CSV with the columns star_id, name, file (file relative to the manifest)."""
     author: str = ""
     """Take only files of this author; needed where a star comes from several."""
+    reader: str = "fast"
+    """fast, or lightkurve for the reference reader; both give the same numbers."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,17 @@ class CleanConfig:
     quality: str = "default"
     """lightkurve's quality bit mask: none, default, hard or hardest."""
     gap: float = 30.0
-    """A gap in time longer than this [d] starts a new segment."""
+    """A gap in time longer than this [d] starts a new segment; so does every file."""
+    orbits: bool = False
+    """Whether the two orbits of a TESS sector are segments of their own."""
+    ephemerides: str = ""
+    """CSV with the columns star, period [d], epoch [d], duration [h]; measurements in transit are left out."""
+    flare_sigma: float = 0.0
+    """Points this far above the running median [sigma] are left out; 0 keeps all."""
+    outlier_sigma: float = 0.0
+    """Up to two points in a row this far off [sigma] are left out, longer dips never; 0 keeps all."""
+    clip_window: float = 0.5
+    """Width of the running median [d]."""
 
 
 @dataclass(frozen=True)
@@ -259,7 +271,13 @@ def _recipe_rules(recipe: Recipe) -> Rules:
             clean.quality in ("none", "default", "hard", "hardest"),
             "clean.quality must be none, default, hard or hardest",
         ),
+        (recipe.input.reader in ("fast", "lightkurve"), "input.reader must be fast or lightkurve"),
         (clean.gap > 0, "clean.gap must be positive"),
+        (clean.clip_window > 0, "clean.clip_window must be positive"),
+        (
+            all(sigma == 0 or sigma >= 3 for sigma in (clean.flare_sigma, clean.outlier_sigma)),
+            "clean.flare_sigma and clean.outlier_sigma must be 0 or at least 3",
+        ),
         (fit.min_points >= 20, "fit.min_points must be at least 20"),
         (fit.max_points >= 128, "fit.max_points must be at least 128"),
         (fit.cadence_min >= 0, "fit.cadence_min must not be negative"),

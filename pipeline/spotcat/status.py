@@ -59,6 +59,7 @@ class Flag(IntFlag):
     FILES_REFUSED = 1 << 6
     ECLIPSES_SUSPECTED = 1 << 7
     STRICTLY_PERIODIC = 1 << 8
+    MEASUREMENTS_ODD = 1 << 9
 
     @property
     def words(self) -> list[str]:
@@ -76,6 +77,7 @@ _FLAG_WORDS = {
     Flag.FILES_REFUSED: "some files of this star were refused",
     Flag.ECLIPSES_SUSPECTED: "narrow dips repeat with the period: eclipses or transits suspected",
     Flag.STRICTLY_PERIODIC: "no change over many cycles: pulsation or a binary suspected",
+    Flag.MEASUREMENTS_ODD: "some measurements were out of order, or out of range and left out",
 }
 
 

@@ -140,3 +140,40 @@ def tree_bytes(folder: Path) -> dict[str, bytes]:
     """Every file below a folder with its contents."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def write_table(
+    path: Path, columns: dict[str, tuple[str, Any, str | None]], primary: dict[str, Any], extension: dict[str, Any]
+) -> Path:
+    """A FITS table; `columns` are form, values and unit by name."""
+    table = fits.BinTableHDU.from_columns(
+        [fits.Column(name, form, unit=unit, array=values) for name, (form, values, unit) in columns.items()]
+    )
+    hdus = fits.HDUList([fits.PrimaryHDU(), table])
+    hdus[0].header.update(primary)
+    hdus[1].header.update(extension)
+    hdus.writeto(path)
+    return path
+
+
+def write_qlp(path: Path, number: int, sector: int, columns: dict[str, Any]) -> Path:
+    """A light curve of the Quick-Look Pipeline, whose detrended columns changed their names in sector 56."""
+    detrended = "DET" if sector >= 56 else "KSPSAP"
+    flux = (columns["flux"] / np.nanmedian(columns["flux"])).astype(np.float32)
+    errors = (columns["flux_err"] / np.nanmedian(columns["flux"])).astype(np.float32)
+    return write_table(
+        path,
+        {
+            "TIME": ("D", columns["time"], "BJD - 2457000, days"),
+            "CADENCENO": ("J", np.arange(flux.size), None),
+            "SAP_FLUX": ("E", flux, None),
+            f"{detrended}_FLUX": ("E", np.ones_like(flux), None),
+            f"{detrended}_FLUX_ERR": ("E", errors, None),
+            "QUALITY": ("J", columns["quality"], None),
+            "ORBITID": ("J", np.full(flux.size, 29), None),
+            "SAP_X": ("E", np.ones_like(flux), None),
+            "SAP_BKG": ("E", np.ones_like(flux), None),
+        },
+        {"TELESCOP": "TESS", "ORIGIN": "MIT/QLP", "TICID": number, "SECTOR": sector, "CAMERA": 1, "TESSMAG": 11.5},
+        {"EXTNAME": "LIGHTCURVE", "TIMESYS": "TDB", "BJDREFI": 2457000, "BJDREFF": 0.0},
+    )

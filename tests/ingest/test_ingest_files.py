@@ -130,7 +130,7 @@ WRONG_PRODUCTS: dict[str, tuple[dict[str, str | None], str]] = {
         {"CREATOR": "9 TargetPixelExporterPipelineModule"},
         "a Kepler target pixel file is not supported",
     ),
-    "QLP": ({"ORIGIN": "MIT/QLP"}, "QLP is not supported"),
+    "K2VARCAT": ({"CREATOR": "k2varcat", "TELESCOP": "Kepler"}, "a Kepler product by k2varcat is not supported"),
     "K2SC": ({"CREATOR": "k2SC v0.9"}, "K2SC is not supported"),
     "other table": (
         {"EXTNAME": "PDC"},
@@ -147,7 +147,12 @@ WRONG_PRODUCTS: dict[str, tuple[dict[str, str | None], str]] = {
     ),
 }
 LACKING_CARDS = ("QUARTER", "TSTART", "TIMEDEL")
-CASES = [*BAD_FITS, *WRONG_PRODUCTS, *LACKING_CARDS]
+# The mark of a product whose columns the file does not have.
+MISMARKED = {
+    "QLP": ({"ORIGIN": "MIT/QLP"}, "cannot be read"),
+    "CDIPS": ({"ORIGIN": "CDIPS"}, "no column 'TMID_BJD'"),
+}
+CASES = [*BAD_FITS, *WRONG_PRODUCTS, *LACKING_CARDS, *MISMARKED]
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +162,7 @@ def bad_survey(tmp_path_factory: pytest.TempPathFactory) -> LightCurveStore:
     write_kepler(folder, 1)
     write_kepler(folder, 999)
     for k, case in enumerate(CASES):
-        cards = {case: None} if case in LACKING_CARDS else WRONG_PRODUCTS.get(case, ({}, ""))[0]
+        cards = {case: None} if case in LACKING_CARDS else (WRONG_PRODUCTS | MISMARKED).get(case, ({}, ""))[0]
         path = write_kepler(folder, 10 + k, seed=k, **cards)
         if case in BAD_FITS:
             BAD_FITS[case][0](path)
@@ -180,6 +185,8 @@ def test_a_bad_file_is_a_row_with_a_reason(bad_survey: LightCurveStore, case: st
         _, status, words = BAD_FITS[case]
     elif case in WRONG_PRODUCTS:
         status, words = Status.UNSUPPORTED, WRONG_PRODUCTS[case][1]
+    elif case in MISMARKED:
+        status, words = Status.UNREADABLE, MISMARKED[case][1]
     else:
         status, words = Status.UNREADABLE, "its header lacks one of QUARTER, TSTART, TSTOP, TIMEDEL"
     number = 10 + CASES.index(case)
@@ -205,7 +212,8 @@ def test_derived_product_told_by_its_name(tmp_path: Path) -> None:
     path = tmp_path / "hlsp_tess-spoc_tess_phot_0000000000000077-s0012_tess_v1_lc.fits"
     write_official(path, "TESS", 77, 12, signal(start=1600))
     _, store = run_ingest(make_recipe(path), tmp_path / "store")
-    assert "TESS-SPOC is not supported" in star_row(store, "TIC 77")["reason"]
+    assert star_row(store, "TIC 77")["author"] == "TESS-SPOC"
+    assert store.campaigns == ("tess/s0012-tess-spoc-1765s",)
 
 
 def test_a_star_keeps_its_good_files(tmp_path: Path) -> None:

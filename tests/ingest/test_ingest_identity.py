@@ -67,6 +67,9 @@ def test_file_names(file: str, name: str) -> None:
 
 
 def test_gaia_numbers_are_not_tic_numbers() -> None:
+    # The Gaia catalog's numbers have 10 to 19 digits.
+    short = file_identity("hlsp_tglc_tess_ffi_gaiaid-4295806720-s0012-cam1-ccd1_tess_v1_llc.fits")
+    assert (short.mission, short.mission_id) == ("", -1)
     file = "hlsp_cdips_tess_ffi_gaiatwo0003007171311355035136-0006_tess_v01_llc.fits"
     assert file_identity(file).mission_id == -1
 

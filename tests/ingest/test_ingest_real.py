@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from ingest_files import make_recipe, run_ingest, star_row
 
 from spotcat.config import CleanConfig
@@ -74,6 +75,22 @@ def test_every_official_file_equals_lightkurve(real_data: Path, store: LightCurv
         np.testing.assert_array_equal(curve_read.flux, joined[1])
 
 
+def test_cdips_magnitudes_are_relative_flux_in_tess_days(real_data: Path, store: LightCurveStore) -> None:
+    for path in sorted(real_data.rglob("hlsp_cdips*.fits")):
+        with fits.open(path) as hdus:
+            data, tic = hdus[1].data, int(hdus[0].header["TICID"])
+            valid = np.isfinite(data["IRM1"]) & np.isin(data["IRQ1"], ["G", "0"])
+            order = np.argsort(data["TMID_BJD"][valid])
+            time, mag, mag_err = (data[name][valid][order] for name in ("TMID_BJD", "IRM1", "IRE1"))
+        row = star_row(store, f"TIC {tic}")
+        assert (row["author"], row["status"], row["n_points"]) == ("CDIPS", Status.OK, time.size)
+        (curve,) = store.read([row["star_id"]])
+        np.testing.assert_array_equal(curve.time, time - 2457000)
+        flux = 10 ** (-0.4 * mag)
+        np.testing.assert_allclose(curve.flux, flux / np.median(flux), rtol=1e-12)
+        np.testing.assert_allclose(curve.flux_err / curve.flux, 0.4 * np.log(10) * mag_err, rtol=1e-12)
+
+
 def test_four_quarters_are_one_star(store: LightCurveStore) -> None:
     row = star_row(store, "KIC 2157356")
     assert (row["n_segments"], row["status"], row["flags"]) == (4, Status.OK, 0)
@@ -88,16 +105,19 @@ def test_four_quarters_are_one_star(store: LightCurveStore) -> None:
 
 def test_every_star_is_there_once(real_data: Path, store: LightCurveStore) -> None:
     assert np.all(np.diff(store.stars["star_id"]) > 0)
-    used = {scan(Source(path), "", CleanConfig()).identity.name for path in official_files(real_data)}
+    files = [*official_files(real_data), *real_data.rglob("hlsp_cdips*.fits")]
+    used = {scan(Source(path), "", CleanConfig()).identity.name for path in files}
     usable = store.stars["status"] == Status.OK
     assert set(store.stars["name"][usable].tolist()) == used
     assert np.isfinite(store.stars["ra"]).all() and np.isfinite(store.stars["mag"][usable]).all()
-    assert np.all((store.stars["crowding"][usable] > 0) & (store.stars["crowding"][usable] <= 1))
+    official = usable & (store.stars["author"] != "CDIPS")
+    assert np.all((store.stars["crowding"][official] > 0) & (store.stars["crowding"][official] <= 1))
     assert np.all(store.stars["reason"][usable] == "")
 
 
 def test_unsupported_products_are_named(real_data: Path, store: LightCurveStore) -> None:
-    files = sorted(path.name for path in real_data.rglob("hlsp_*.fits") if "tess-data-alerts" not in path.name)
+    files = sorted(path.name for path in (real_data / "unsupported").glob("hlsp_*.fits"))
+    assert len(files) == 3
     assert sorted(store.left_out["file"].tolist()) == files
     assert set(store.left_out["status"].tolist()) == {Status.UNSUPPORTED}
     for file, reason in zip(store.left_out["file"], store.left_out["reason"], strict=True):

@@ -86,6 +86,16 @@ def test_header_against_manifest(tmp_path: Path) -> None:
     assert star_row(store, "KIC 5")["status"] == star_row(store, "KIC 6")["status"] == Status.OK
 
 
+def test_header_against_the_files_own_name(tmp_path: Path) -> None:
+    write_kepler(tmp_path, 5)
+    write_kepler(tmp_path, 6, KEPLERID=5, OBJECT="KIC 5")
+    _, store = run_ingest(make_recipe(tmp_path), tmp_path / "store")
+    row = star_row(store, "KIC 6")
+    assert (row["status"], row["mission_id"]) == (Status.ID_CONFLICT, 6)
+    assert "its header says KIC 5, its name KIC 6" in row["reason"]
+    assert (star_row(store, "KIC 5")["status"], star_row(store, "KIC 5")["flags"]) == (Status.OK, 0)
+
+
 def test_manifest_may_rename_a_mission_star(tmp_path: Path) -> None:
     file = write_kepler(tmp_path, 5).name
     manifest = write_manifest(tmp_path, f"90,Kepler-90,{file}")

@@ -24,11 +24,13 @@ from ingest_files import (
 )
 
 from spotcat.ingest.clean import CleanCurve
+from spotcat.ingest.fill import Row
 from spotcat.ingest.identity import mission_identity
 from spotcat.ingest.pipeline import ingest
 from spotcat.ingest.scan import FileInfo
 from spotcat.ingest.store import LEFT_OUT_COLUMNS, STAR_COLUMNS, LightCurveStore
-from spotcat.ingest.writer import StoreWriter
+from spotcat.ingest.tables import row_columns
+from spotcat.ingest.writer import Block, StoreWriter, block_rows
 from spotcat.status import InputError, RunError
 
 N_TABLES = 60
@@ -174,24 +176,32 @@ def test_many_rows_of_many_blocks(tmp_path: Path) -> None:
     n_rows, n_points = 1100, 40
     random = np.random.default_rng(3)
     writer = StoreWriter(tmp_path / "store")
-    campaign = writer.campaign("kepler/q01-1765s", (n_rows + 5, n_points), {"epoch": 130})
-    curves = {}
-    for k in range(n_rows):
-        n = int(random.integers(3, n_points + 1))
-        time = 131 + 0.02 * np.arange(n) + 1e-9 * k
-        flux = (1000 + random.normal(0, 1, n)).astype(np.float32)
-        error = np.full(n, 1 + k, dtype=np.float32)
-        zeros = np.zeros(n)
-        curve = CleanCurve(time, flux, error, zeros.astype(np.int32), zeros.astype(np.int16), False)
-        info = FileInfo(Path(f"{k}.fits"), "0" * 64, mission_identity("KIC", k + 1), product="Kepler")
-        campaign.add(info, curve)
-        curves[info.identity.star_id] = curve
-    campaign.close()
+    group = writer.create("kepler/q01-1765s", (n_rows + 5, n_points), "f4", {"epoch": 130})
+    size = block_rows(n_points)
+    assert size < n_rows
+    curves, rows = {}, []
+    for start in range(0, n_rows, size):
+        stop = min(start + size, n_rows)
+        block = Block(writer.folder, group, start, stop - start)
+        for k in range(start, stop):
+            n = int(random.integers(3, n_points + 1))
+            time = 131 + 0.02 * np.arange(n) + 1e-9 * k
+            flux = (1000 + random.normal(0, 1, n)).astype(np.float32)
+            error = np.full(n, 1 + k, dtype=np.float32)
+            zeros = np.zeros(n)
+            curve = CleanCurve(time, flux, error, zeros.astype(np.int32), zeros.astype(np.int16), False)
+            info = FileInfo(Path(f"{k}.fits"), "0" * 64, mission_identity("KIC", k + 1), product="Kepler")
+            block.put(k - start, curve)
+            rows.append((k, info, Row(n, 1, time[0], time[-1], 0.02, 0, 0, 0, 0)))
+            curves[info.identity.star_id] = curve
+        block.write()
+    writer.close(group, row_columns(rows))
     stars: dict[str, list[object]] = {
         name: ["x"] * n_rows if kind == "U" else [0] * n_rows for name, kind in STAR_COLUMNS.items()
     }
     stars["star_id"] = list(curves)
-    writer.finish(stars, {name: [] for name in LEFT_OUT_COLUMNS}, "0" * 16)
+    attributes = {"input_hash": "0" * 16, "choices": "0" * 16}
+    writer.finish(stars, {name: [] for name in LEFT_OUT_COLUMNS}, attributes)
     store = LightCurveStore(tmp_path / "store")
     assert store.n_rows == n_rows
     assert store.left_out["file"].size == 0

@@ -33,6 +33,10 @@ def device(number: int) -> str | None:
     return os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
+def process_of(number: int) -> tuple[int, int]:
+    return number, os.getpid()
+
+
 def variable(name: str) -> tuple[str, str | None, bool]:
     """A variable of the environment, and whether JAX is loaded already."""
     return name, os.environ.get(name), "jax" in sys.modules

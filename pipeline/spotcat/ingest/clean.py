@@ -11,6 +11,12 @@ from spotcat.status import Status
 MIN_POINTS = 3
 """Fewer valid measurements than this have neither a scatter nor a cadence."""
 
+_MAX_FLUX = 100.0
+"""No flare is this many times as bright as its star; larger values are damage."""
+_MAX_DARK = 0.05
+"""If more of the fluxes than this are under a hundredth of the typical one, some of them are damage."""
+_MAX_REPEATS = 30
+"""More equal fluxes in a row than this are hardly measurements of a star."""
 _MAX_SEGMENTS = np.iinfo(np.int16).max
 _MAD_TO_SIGMA = 1.4826
 
@@ -27,7 +33,8 @@ class Refusal:
 class RawCurve:
     """A light curve as delivered, quality mask applied; all arrays have one length.
 
-    ``flux_err`` and ``segment`` are None where the file has none.  ``quality`` is 0 for tables.
+    ``flux_err`` and ``segment`` are None where the file has none.  ``quality`` is 0 for tables.  ``n_masked`` counts
+    the measurements that the mask took away.
     """
 
     time: np.ndarray
@@ -35,6 +42,7 @@ class RawCurve:
     flux_err: np.ndarray | None
     quality: np.ndarray
     segment: np.ndarray | None
+    n_masked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +59,25 @@ class CleanCurve:
     quality: np.ndarray
     segment: np.ndarray
     errors_estimated: bool
+    odd: bool = False
+    """Whether measurements were out of order or out of range."""
+    n_masked: int = 0
+    n_clipped: int = 0
+    n_in_transit: int = 0
 
 
-def clean(raw: RawCurve, gap: float) -> CleanCurve | Refusal:
+def clean(raw: RawCurve, gap: float, span: tuple[float, float] = (-np.inf, np.inf)) -> CleanCurve | Refusal:
     """Clean one file's light curve.
 
     Args:
         raw: the measurements as delivered.
         gap: a gap in time longer than this [d] starts a new segment.
+        span: first and last day that the file can have.
 
     Returns:
         The clean light curve, or why there is none.
     """
-    order = _valid_order(raw)
+    order, odd = _valid_order(raw, span)
     if order.size == 0:
         return Refusal(Status.NO_FINITE_FLUX, "no finite flux")
     if order.size < MIN_POINTS:
@@ -78,16 +92,30 @@ def clean(raw: RawCurve, gap: float) -> CleanCurve | Refusal:
     if not _has_level(flux, segment):
         return Refusal(Status.NO_FLUX_LEVEL, "the median flux of a segment is not well above zero")
     flux_err, estimated = _errors(flux, None if raw.flux_err is None else raw.flux_err[order])
-    return CleanCurve(time, flux, flux_err, raw.quality[order].astype(np.int32), segment, estimated)
+    odd |= _is_implausible(flux)
+    return CleanCurve(time, flux, flux_err, raw.quality[order].astype(np.int32), segment, estimated, odd)
 
 
-def _valid_order(raw: RawCurve) -> np.ndarray:
-    """Indices of the finite measurements in time order, the first of each time kept."""
-    valid = np.flatnonzero(np.isfinite(raw.time) & np.isfinite(raw.flux))
+def _valid_order(raw: RawCurve, span: tuple[float, float]) -> tuple[np.ndarray, bool]:
+    """Indices of the sound measurements in time order, the first of each time kept, and whether others came along."""
+    given = ~(np.isnan(raw.time) | np.isnan(raw.flux))
+    level = np.median(np.abs(raw.flux[given]).astype(np.float64)) if given.any() else 0.0
+    sound = (raw.time >= span[0]) & (raw.time <= span[1]) & np.isfinite(raw.time) & np.isfinite(raw.flux)
+    sound &= np.abs(raw.flux) <= _MAX_FLUX * level
+    valid = np.flatnonzero(given & sound)
     order = valid[np.argsort(raw.time[valid], kind="stable")]
     fresh = np.ones(order.size, dtype=bool)
     fresh[1:] = np.diff(raw.time[order]) > 0
-    return order[fresh]
+    odd = not (np.array_equal(given, given & sound) and fresh.all() and np.array_equal(order, valid))
+    return order[fresh], odd
+
+
+def _is_implausible(flux: np.ndarray) -> bool:
+    """Whether the flux stands still or vanishes for long."""
+    changes = np.flatnonzero(np.diff(flux) != 0)
+    repeats = np.max(np.diff(changes, prepend=-1, append=flux.size - 1))
+    size = np.abs(flux.astype(np.float64))
+    return bool(repeats > _MAX_REPEATS or np.mean(size < np.median(size) / _MAX_FLUX) > _MAX_DARK)
 
 
 def _native(values: np.ndarray) -> np.ndarray:

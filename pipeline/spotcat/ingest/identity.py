@@ -20,14 +20,14 @@ _CATALOGS = {
 _TABLE_BASE = 4_000_000_000_000_000_000
 _FIRST_EPIC = 200_000_000
 
-# Archive file names, tried in order.  The look-arounds keep the 22-digit Gaia numbers of some products from
-# being taken for TIC numbers.
+# Archive file names, tried in order.  The look-arounds keep the Gaia numbers of some products from being taken
+# for TIC numbers.
 _FILE_NAMES = (
     ("KIC", re.compile(r"kplr(\d{9})(?!\d)")),
     ("EPIC", re.compile(r"ktwo(\d{9})(?!\d)")),
     ("TIC", re.compile(r"^tess\d+-s\d{4}-(\d{16})(?!\d)")),
     ("EPIC", re.compile(r"^hlsp_.*_k2_.*(?<!\d)(\d{9})-c\d+")),
-    ("TIC", re.compile(r"^hlsp_.*tess.*(?<!\d)(\d{10,16})(?!\d)")),
+    ("TIC", re.compile(r"^hlsp_.*tess.*(?<!\d)(?<!gaiaid-)(?<!gaiatwo)(\d{10,16})(?!\d)")),
 )
 _NAME = re.compile(r"(KIC|EPIC|TIC)\s*(\d{1,11})", re.IGNORECASE)
 
@@ -65,14 +65,14 @@ def parse_name(name: str) -> Identity | None:
 
 def header_identity(header: Mapping[str, Any]) -> Identity | None:
     """The star a FITS primary header names (TICID, KEPLERID or OBJECT); None if it names none."""
-    number = _positive(header.get("TICID"))
+    number = _positive(header.get("TICID") or header.get("TIC_ID"))
     if number:
         return mission_identity("TIC", number)
     number = _positive(header.get("KEPLERID"))
     if number:
         is_k2 = header.get("MISSION") == "K2" or number >= _FIRST_EPIC
         return mission_identity("EPIC" if is_k2 else "KIC", number)
-    return parse_name(str(header.get("OBJECT", "")))
+    return parse_name(str(header.get("OBJECT", ""))) or _lightkurve_identity(header)
 
 
 def file_identity(file: str) -> Identity:
@@ -88,6 +88,13 @@ def file_identity(file: str) -> Identity:
 def stem_of(file: str) -> str:
     """A file name without its suffix, ``.fits.gz`` counting as one."""
     return re.sub(r"(\.fits\.gz|\.[^.]*)$", "", file, flags=re.IGNORECASE)
+
+
+def _lightkurve_identity(header: Mapping[str, Any]) -> Identity | None:
+    """The star of a file that lightkurve wrote, which keeps the bare number."""
+    catalog = {mission: catalog for catalog, (mission, _) in _CATALOGS.items()}.get(str(header.get("MISSION")))
+    number = _positive(header.get("TARGETID"))
+    return mission_identity(catalog, number) if catalog and number else None
 
 
 def _named_id(name: str) -> int:

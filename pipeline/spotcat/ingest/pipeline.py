@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from math import floor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from spotcat.config import Recipe, digest
-from spotcat.ingest.clean import CleanCurve, Refusal
+from spotcat.ingest.clean import Refusal
+from spotcat.ingest.clip import Transit, read_ephemerides
+from spotcat.ingest.describe import FileInfo
 from spotcat.ingest.discover import Source, discover
-from spotcat.ingest.plan import StarFiles, listed, plan_stars
-from spotcat.ingest.products import K2, KEPLER, SPOC, TABLE
-from spotcat.ingest.read import read_curve
-from spotcat.ingest.scan import FileInfo, checksum, scan
-from spotcat.ingest.store import LEFT_OUT_COLUMNS, STAR_COLUMNS, VERSION, LightCurveStore
-from spotcat.ingest.writer import StoreWriter
-from spotcat.status import Flag, InputError, RunError, Status
+from spotcat.ingest.fill import Row, Shard, checksums, fill, scans
+from spotcat.ingest.formats import PRODUCTS, TABLE
+from spotcat.ingest.plan import plan_stars
+from spotcat.ingest.scan import checksum
+from spotcat.ingest.store import VERSION, LightCurveStore
+from spotcat.ingest.tables import Star, count_reasons, left_out_columns, row_columns, star_columns
+from spotcat.ingest.writer import StoreWriter, block_rows
+from spotcat.status import InputError, RunError, Status
 
-_TIME_SYSTEMS = {KEPLER: "BJD - 2454833", K2: "BJD - 2454833", SPOC: "BJD - 2457000", TABLE: "as given"}
+T = TypeVar("T")
+Mapper = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+"""Applies a function to items, in this process or others, and gives the results in any order."""
+
+_BATCH = 64
+"""Files of one checksum or scan task."""
 
 
 @dataclass(frozen=True)
@@ -34,30 +43,17 @@ class IngestSummary:
     n_usable: int
     input_hash: str
     kept: bool
+    reasons: dict[str, int]
+    """How many files were left out for each reason, most frequent first."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """What the star table needs of one stored light curve."""
-
-    info: FileInfo
-    n_points: int
-    n_segments: int
-    time_min: float
-    time_max: float
-    cadence: float
-    errors_estimated: bool
-
-
-@dataclass(slots=True)
-class _Star:
-    """A star's files and what came of reading them."""
-
-    files: StarFiles
-    rows: list[_Row] = field(default_factory=list)
-
-
-def ingest(recipe: Recipe, store_path: Path, progress: Callable[[int, int], None]) -> IngestSummary:
+def ingest(
+    recipe: Recipe,
+    store_path: Path,
+    progress: Callable[[int, int], None],
+    mapper: Mapper = map,
+    append: bool = False,
+) -> IngestSummary:
     """Read every light curve of a recipe into one store, which exists only once it is complete.
 
     A complete store of the same input is kept as it is.  A bad file or star never stops the others: it is
@@ -67,6 +63,8 @@ def ingest(recipe: Recipe, store_path: Path, progress: Callable[[int, int], None
         recipe: its ``input`` and ``clean`` sections and ``fit.min_points`` are used.
         store_path: where the store goes; the folders above it are made.
         progress: called with the number of files done and their total.
+        mapper: who does the work; the result is the same to the last byte.
+        append: add files that a store does not have yet; nothing that it has is written again.
 
     Raises:
         InputError: the input is wrong as a whole, the output cannot be written, or `store_path` holds a store
@@ -74,175 +72,187 @@ def ingest(recipe: Recipe, store_path: Path, progress: Callable[[int, int], None
         RunError: writing failed, for instance because the disk is full.
     """
     sources = discover(recipe.input)
-    hashed = [(source, checksum(source.path)) for source in sources]
-    input_hash = _input_hash(recipe, hashed)
-    if store_path.exists():
-        return _keep(store_path, input_hash)
-    files = [scan(source, sha256, recipe.clean) for source, sha256 in hashed]
-    stars = [_Star(star) for star in plan_stars(files, recipe.input.author)]
+    transits = read_ephemerides(recipe.clean.ephemerides)
+    hashed = list(zip(sources, _in_batches(mapper, checksums, sources), strict=True))
+    choices = _choices(recipe)
+    input_hash = _input_hash(hashed, choices)
+    old = LightCurveStore(store_path) if store_path.exists() else None
+    if old and old.input_hash == input_hash:
+        return _summary(old, kept=True)
+    stored = _stored(old, hashed, choices, append) if old else {}
+    files = _in_batches(mapper, partial(scans, recipe.clean), hashed)
+    stars = [Star(star) for star in plan_stars(files, recipe.input.author)]
+    _take_stored(stars, stored, store_path)
     try:
-        writer = StoreWriter(store_path)
-        _write_campaigns(writer, stars, recipe, lambda done: progress(done, len(files)))
-        columns = _star_columns(stars, recipe)
-        left_out = _left_out_columns(stars)
-        writer.finish(columns, left_out, input_hash)
+        writer = StoreWriter(store_path, old)
+        _write_campaigns(writer, stars, recipe, transits, _Counted(progress, len(files), mapper))
+        attributes = {"input_hash": input_hash, "choices": choices, "cleaning": asdict(recipe.clean)}
+        writer.finish(star_columns(stars, recipe.fit.min_points, choices), left_out_columns(stars), attributes)
     except OSError as error:
         raise RunError(f"{store_path}: writing failed ({error.strerror})") from error
-    n_usable = sum(status == Status.OK for status in columns["status"])
-    return IngestSummary(len(files), len(left_out["file"]), len(stars), n_usable, input_hash, kept=False)
+    return _summary(LightCurveStore(store_path), kept=False)
 
 
-def _input_hash(recipe: Recipe, hashed: Iterable[tuple[Source, str]]) -> str:
+def _in_batches(mapper: Mapper, fn: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    """What a function gives for every item, in order; it takes and gives numbered batches of them."""
+    batches = [(k, items[k : k + _BATCH]) for k in range(0, len(items), _BATCH)]
+    return [value for _, values in sorted(mapper(fn, batches), key=lambda result: result[0]) for value in values]
+
+
+def _choices(recipe: Recipe) -> str:
+    """A digest of what else than the files decides the store's contents."""
+    clean = asdict(recipe.clean)
+    if recipe.clean.ephemerides:
+        clean["ephemerides"] = checksum(Path(recipe.clean.ephemerides))
+    return digest([VERSION, recipe.input.author, clean, recipe.fit.min_points])
+
+
+def _input_hash(hashed: Iterable[tuple[Source, str]], choices: str) -> str:
     """A digest of what decides the store's contents; where the files lie does not."""
-    files = sorted((s.path.name, sha256, s.star_id, s.name) for s, sha256 in hashed)
-    return digest([VERSION, files, *_choices(recipe), recipe.fit.min_points])
+    return digest([choices, sorted((s.path.name, sha256, s.star_id, s.name) for s, sha256 in hashed)])
 
 
-def _choices(recipe: Recipe) -> tuple[Any, ...]:
-    return recipe.input.author, recipe.clean.quality, recipe.clean.gap
+def _summary(store: LightCurveStore, *, kept: bool) -> IngestSummary:
+    left_out, status = store.left_out, store.stars["status"]
+    n_left_out = left_out["file"].size
+    return IngestSummary(
+        store.n_rows + n_left_out,
+        n_left_out,
+        status.size,
+        int(np.count_nonzero(status == Status.OK)),
+        store.input_hash,
+        kept,
+        count_reasons(left_out["reason"].tolist()),
+    )
 
 
-def _keep(store_path: Path, input_hash: str) -> IngestSummary:
-    store = LightCurveStore(store_path)
-    if store.input_hash != input_hash:
+_Key = tuple[str, str]
+"""File name and SHA-256."""
+
+
+def _stored(
+    store: LightCurveStore, hashed: Sequence[tuple[Source, str]], choices: str, append: bool
+) -> dict[_Key, Row]:
+    """The light curves of a store that more files may join, by file.
+
+    Raises:
+        InputError: they may not.
+    """
+    given = {(source.path.name, sha256) for source, sha256 in hashed}
+    rows: dict[_Key, Row] = {}
+    for campaign in store.campaigns:
+        columns = {name: values.tolist() for name, values in store.rows(campaign).items()}
+        values = zip(*(columns[name] for name in Row._fields), strict=True)
+        rows |= {key: Row(*row) for key, row in zip(_keys(columns), values, strict=True)}
+    known = {*rows, *_keys({name: values.tolist() for name, values in store.left_out.items()})}
+    grown = store.choices == choices and known < given
+    if append and grown:
+        return rows
+    hint = "`spotcat ingest --append` adds the new files, or " if grown else ""
+    raise InputError(
+        f"{store.path}: holds other light curves, or the same ones cleaned otherwise; {hint}"
+        "choose another survey.output or delete this run folder"
+    )
+
+
+def _keys(columns: dict[str, list[Any]]) -> list[_Key]:
+    return list(zip(columns["file"], columns["sha256"], strict=True))
+
+
+def _take_stored(stars: Sequence[Star], stored: dict[_Key, Row], path: Path) -> None:
+    """Give the stars the light curves that are stored already, every one of which must still be theirs."""
+    left = dict(stored)
+    for star in stars:
+        for info in star.files.used:
+            row = left.pop((info.file, info.sha256), None)
+            if row:
+                star.rows.append((info, row))
+    if left:
+        file = min(left)[0]
         raise InputError(
-            f"{store_path}: holds other light curves, or the same ones cleaned otherwise; "
-            "choose another survey.output or delete this run folder"
+            f"{path}: {file} is stored, but has no place beside the new files; choose another survey.output"
         )
-    n_left_out = store.left_out["file"].size
-    status = store.stars["status"]
-    n_usable = int(np.count_nonzero(status == Status.OK))
-    return IngestSummary(store.n_rows + n_left_out, n_left_out, status.size, n_usable, input_hash, kept=True)
+
+
+class _Counted:
+    """Counts files as they are done."""
+
+    def __init__(self, progress: Callable[[int, int], None], total: int, mapper: Mapper) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+        self._mapper = mapper
+
+    def add(self, count: int) -> None:
+        for _ in range(count):
+            self._done += 1
+            self._progress(self._done, self._total)
+
+    def map(self, fn: Callable[[Shard], T], shards: Sequence[Shard]) -> Iterator[T]:
+        sizes = {(shard.campaign, shard.start): len(shard.files) for shard in shards}
+        for outcome in self._mapper(fn, shards):
+            self.add(sizes[outcome[:2]])
+            yield outcome
 
 
 def _write_campaigns(
-    writer: StoreWriter, stars: Sequence[_Star], recipe: Recipe, progress: Callable[[int], None]
+    writer: StoreWriter,
+    stars: Sequence[Star],
+    recipe: Recipe,
+    transits: dict[str, tuple[Transit, ...]],
+    work: _Counted,
 ) -> None:
-    """Read the chosen files campaign by campaign and write them, stars in order."""
-    campaigns: dict[str, list[tuple[_Star, FileInfo]]] = {}
+    """Read the chosen files that are not stored yet and write them, each shard by one task."""
+    campaigns: dict[str, list[tuple[Star, FileInfo]]] = {}
     for star in stars:
+        stored = {info.sha256 for info, _ in star.rows}
         for info in star.files.used:
-            campaigns.setdefault(info.group, []).append((star, info))
-    done = sum(len(star.files.left_out) + len(star.files.refused) for star in stars)
-    progress(done)
+            if info.sha256 not in stored:
+                campaigns.setdefault(info.group, []).append((star, info))
+    work.add(sum(len(star.files.files) for star in stars) - sum(map(len, campaigns.values())))
+    groups, shards = {}, []
     for name in sorted(campaigns):
-        members = campaigns[name]
-        shape = (len(members), max(info.n_rows for _, info in members))
-        campaign = writer.campaign(name, shape, _attributes([info for _, info in members]))
-        for star, info in members:
-            curve = read_curve(info.path, info.product, recipe.clean)
-            if isinstance(curve, Refusal):
-                star.files.refused.append((info, curve))
-            else:
-                campaign.add(info, curve)
-                star.rows.append(_row(info, curve))
-            done += 1
-            progress(done)
-        campaign.close()
+        infos = [info for _, info in campaigns[name]]
+        shape = (len(infos), max(info.n_rows for info in infos))
+        group = writer.create(name, shape, _precision(infos[0].product), _attributes(infos))
+        groups[group] = campaigns[name]
+        size = block_rows(shape[1])
+        for start in range(0, len(infos), size):
+            files = tuple(infos[start : start + size])
+            shards.append(Shard(writer.folder, group, start, files, _transits_of(transits, files)))
+    outcomes: dict[str, dict[int, Row | Refusal]] = {group: {} for group in groups}
+    for group, start, results in work.map(partial(fill, recipe.clean, recipe.input.reader), shards):
+        outcomes[group] |= dict(enumerate(results, start))
+    for group, members in groups.items():
+        writer.close(group, row_columns(_kept(members, outcomes[group])))
+    for star in stars:
+        star.rows.sort(key=lambda item: (item[0].start, item[0].file))
+
+
+def _kept(
+    members: Sequence[tuple[Star, FileInfo]], outcomes: dict[int, Row | Refusal]
+) -> Iterator[tuple[int, FileInfo, Row]]:
+    """The light curves of a campaign, each also given to its star, as its refusal is."""
+    for place, (star, info) in enumerate(members):
+        outcome = outcomes[place]
+        if isinstance(outcome, Refusal):
+            star.files.refused.append((info, outcome))
+        else:
+            star.rows.append((info, outcome))
+            yield place, info, outcome
+
+
+def _transits_of(transits: dict[str, tuple[Transit, ...]], files: Sequence[FileInfo]) -> dict[str, tuple[Transit, ...]]:
+    """The ephemerides that a shard needs."""
+    names = {name for info in files for name in (info.identity.name, str(info.identity.star_id))}
+    return {name: transits[name] for name in names & transits.keys()}
+
+
+def _precision(product: str) -> str:
+    return "f4" if product in PRODUCTS and PRODUCTS[product].official else "f8"
 
 
 def _attributes(members: Sequence[FileInfo]) -> dict[str, Any]:
     product = members[0].product
     # Tables of one cadence need not share a time system; without an epoch their times stay exact.
     epoch = 0 if product == TABLE else floor(min(info.start for info in members))
-    return {"product": product, "epoch": epoch, "time_system": _TIME_SYSTEMS[product], "time_unit": "d"}
-
-
-def _row(info: FileInfo, curve: CleanCurve) -> _Row:
-    return _Row(
-        info,
-        curve.time.size,
-        int(curve.segment[-1]) + 1,
-        float(curve.time[0]),
-        float(curve.time[-1]),
-        float(np.median(np.diff(curve.time))),
-        curve.errors_estimated,
-    )
-
-
-def _star_columns(stars: Sequence[_Star], recipe: Recipe) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {name: [] for name in STAR_COLUMNS}
-    for star in stars:
-        for name, value in _star_values(star, recipe).items():
-            columns[name].append(value)
-    return columns
-
-
-def _star_values(star: _Star, recipe: Recipe) -> dict[str, Any]:
-    """One row of the star table."""
-    rows = star.rows
-    used = [row.info for row in rows] or star.files.files
-    identity = rows[0].info.identity if rows else star.files.identity
-    authors = sorted({info.product for info in used if info.group})
-    crowding = [row.info.crowding for row in rows if np.isfinite(row.info.crowding)]
-    verdict = _verdict(star, recipe.fit.min_points)
-    return {
-        "star_id": identity.star_id,
-        "name": identity.name,
-        "mission": identity.mission,
-        "mission_id": identity.mission_id,
-        "ra": _first_finite(info.ra for info in used),
-        "dec": _first_finite(info.dec for info in used),
-        "mag": _first_finite(info.mag for info in used),
-        "author": authors[0] if len(authors) == 1 else "",
-        "crowding": np.median(crowding) if crowding else np.nan,
-        "n_points": sum(row.n_points for row in rows),
-        "n_segments": sum(row.n_segments for row in rows),
-        "time_min": min((row.time_min for row in rows), default=np.nan),
-        "time_max": max((row.time_max for row in rows), default=np.nan),
-        "cadence": _typical_cadence(rows),
-        "status": int(verdict.status),
-        "reason": verdict.reason,
-        "flags": int(_flags(star)),
-        "input_hash": digest(
-            [identity.star_id, sorted((i.file, i.sha256) for i in star.files.files), *_choices(recipe)]
-        ),
-    }
-
-
-def _verdict(star: _Star, min_points: int) -> Refusal:
-    """Whether a fit may proceed, and if not why."""
-    if star.files.problem:
-        return star.files.problem
-    if not star.rows:
-        causes = star.files.refused or star.files.left_out
-        words = "; ".join(f"{info.file}: {cause.reason}" for info, cause in causes[:3])
-        more = f"; and {len(causes) - 3} more" if len(causes) > 3 else ""
-        return Refusal(causes[0][1].status, words + more)
-    n_points = sum(row.n_points for row in star.rows)
-    if n_points < min_points:
-        files = listed(row.info.file for row in star.rows)
-        words = f"{n_points} valid measurements, fewer than fit.min_points = {min_points} ({files})"
-        return Refusal(Status.FEW_POINTS, words)
-    return Refusal(Status.OK, "")
-
-
-def _flags(star: _Star) -> Flag:
-    flags = Flag.NONE
-    if star.rows and star.files.refused:
-        flags |= Flag.FILES_REFUSED
-    if any(row.errors_estimated for row in star.rows):
-        flags |= Flag.ERRORS_ESTIMATED
-    return flags
-
-
-def _typical_cadence(rows: Sequence[_Row]) -> float:
-    """The cadence [d] of the file with half of the star's points in files of no longer cadence."""
-    ordered = sorted(rows, key=lambda row: row.cadence)
-    total = np.cumsum([row.n_points for row in ordered])
-    return ordered[int(np.searchsorted(total, total[-1] / 2))].cadence if ordered else np.nan
-
-
-def _first_finite(values: Iterable[float]) -> float:
-    return next((value for value in values if np.isfinite(value)), np.nan)
-
-
-def _left_out_columns(stars: Sequence[_Star]) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {name: [] for name in LEFT_OUT_COLUMNS}
-    for star in stars:
-        losses = star.files.refused + star.files.left_out
-        for info, cause in sorted(losses, key=lambda loss: (loss[0].file, loss[0].sha256)):
-            row = (info.identity.star_id, info.file, info.sha256, int(cause.status), cause.reason)
-            for name, value in zip(LEFT_OUT_COLUMNS, row, strict=True):
-                columns[name].append(value)
-    return columns
+    time_system = "as given" if product == TABLE else PRODUCTS[product].time_system
+    return {"product": product, "epoch": epoch, "time_system": time_system, "time_unit": "d"}

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from spotcat.config import nearest
 from spotcat.ingest.clean import Refusal
+from spotcat.ingest.describe import FileInfo
+from spotcat.ingest.formats import TABLE
 from spotcat.ingest.identity import Identity
-from spotcat.ingest.products import TABLE
-from spotcat.ingest.scan import FileInfo
 from spotcat.status import InputError, Status
 
 _NAMED_FILES = 3

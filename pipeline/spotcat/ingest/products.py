@@ -10,31 +10,46 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-KEPLER, K2, SPOC, TABLE = "Kepler", "K2", "SPOC", "table"
-"""Products with a reader; each is also the name of its author."""
+from spotcat.ingest.formats import (
+    CDIPS,
+    EVEREST,
+    K2,
+    K2SFF,
+    KEPLER,
+    KEPSEISMIC,
+    LIGHTKURVE,
+    PATHOS,
+    PRODUCTS,
+    QLP,
+    SPOC,
+    TASOC,
+    TGLC,
+)
 
 # (product, 0 for the primary header or 1 for the first extension, card, text within its lower-case value)
 _MARKS = (
-    ("QLP", 0, "ORIGIN", "mit/qlp"),
-    ("CDIPS", 0, "ORIGIN", "cdips"),
-    ("TASOC", 0, "ORIGIN", "tasoc"),
-    ("TGLC", 0, "ORIGIN", "tglc"),
-    ("KEPSEISMIC", 0, "ORIGIN", "cea & ssi"),
+    (QLP, 0, "ORIGIN", "mit/qlp"),
+    (CDIPS, 0, "ORIGIN", "cdips"),
+    (TASOC, 0, "ORIGIN", "tasoc"),
+    (TGLC, 0, "ORIGIN", "tglc"),
+    (KEPSEISMIC, 0, "ORIGIN", "cea & ssi"),
+    ("ELEANOR", 0, "GITHUB", "eleanor"),
     ("K2SC", 0, "CREATOR", "k2sc"),
-    ("EVEREST", 0, "COMMENT", "everest"),
-    ("K2SFF", 1, "EXTNAME", "bestaper"),
+    (EVEREST, 0, "COMMENT", "everest"),
+    (K2SFF, 1, "EXTNAME", "bestaper"),
     ("K2VARCAT", 1, "TTYPE2", "aptflux"),
+    (LIGHTKURVE, 0, "CREATOR", "lightkurve."),
 )
 _DERIVED_FILE = re.compile(r"^hlsp_([a-z0-9-]+)_")
 _OFFICIAL_HLSP = "tess-data-alerts"  # SPOC's own light curves of the first two sectors, before their release
-
+_PATHOS_COLUMNS = {"PSF_FLUX_RAW", "PSF_FLUX_COR", "AP4_FLUX_RAW", "AP4_FLUX_COR", "SKY_LOCAL"}
 
 _OTHER = "a "
 """Begins the words for a file that bears no other maker's mark."""
 
 
 def detect(file: str, primary: Mapping[str, Any], extension: Mapping[str, Any]) -> str:
-    """The product's name: one of the supported four, or words for a person.
+    """The product's name: one of ``PRODUCTS``, or words for a person.
 
     Args:
         file: base name.
@@ -67,15 +82,23 @@ def extensions_missing(primary: Mapping[str, Any], found: int) -> bool:
     return isinstance(promised, int) and found < promised
 
 
+def column_names(extension: Mapping[str, Any]) -> list[str]:
+    """The columns that the header of a table names."""
+    return [str(extension.get(f"TTYPE{i + 1}", "")).strip() for i in range(int(extension.get("TFIELDS", 0)))]
+
+
 def _derived(file: str, headers: tuple[Mapping[str, Any], Mapping[str, Any]]) -> str:
     """The name of a product that others made from a mission's data; empty for none."""
     match = _DERIVED_FILE.match(file.lower())
     if match and match[1] != _OFFICIAL_HLSP:
-        return match[1].upper()
+        return _BY_LOWER.get(match[1], match[1].upper())
     for product, hdu, card, mark in _MARKS:
         if mark in str(headers[hdu].get(card, "")).lower():
-            return product
-    return ""
+            return product + (_mission(headers[0]) if product == LIGHTKURVE else "")
+    return PATHOS if set(column_names(headers[1])) >= _PATHOS_COLUMNS else ""
+
+
+_BY_LOWER = {name.lower(): name for name in PRODUCTS}
 
 
 def _is_light_curve(creator: str, extension: Mapping[str, Any]) -> bool:
@@ -85,3 +108,7 @@ def _is_light_curve(creator: str, extension: Mapping[str, Any]) -> bool:
 
 def _kepler_mission(primary: Mapping[str, Any]) -> str:
     return K2 if str(primary.get("MISSION", "")).strip() == "K2" else KEPLER
+
+
+def _mission(primary: Mapping[str, Any]) -> str:
+    return str(primary.get("MISSION") or primary.get("TELESCOP") or "unknown").strip()

@@ -1,54 +1,79 @@
 """Readers by product: one file in, a clean light curve or the reason why there is none out.
 
-lightkurve is the reference reader of the missions' files.  A new product needs a mark in
-:mod:`spotcat.ingest.products` and a line in ``READERS``.
+The missions' files have a fast reader; lightkurve is the reference, and reads every other product.  A new product
+needs a mark in :mod:`spotcat.ingest.products` and a line in :mod:`spotcat.ingest.formats`.
 """
 
 from __future__ import annotations
 
-import logging
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spotcat.config import CleanConfig
 from spotcat.ingest.clean import CleanCurve, RawCurve, Refusal, clean
+from spotcat.ingest.clip import Transit, clip, drop_transits
 from spotcat.ingest.discover import TABLE_SUFFIXES
-from spotcat.ingest.products import K2, KEPLER, SPOC, TABLE
+from spotcat.ingest.formats import KEPSEISMIC, PRODUCTS, TABLE
 from spotcat.status import InputError, Status
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_ORBIT_GAP = 0.5
+"""TESS looks away for about a day between the two orbits of a sector."""
 _SNIFFED = 512
 _GZIP = b"\x1f\x8b"
 _FITS = b"SIMPLE  ="
-_FITS_COLUMNS = {KEPLER: "SAP_QUALITY", K2: "SAP_QUALITY", SPOC: "QUALITY"}
 
 
-def read_curve(path: Path, product: str, config: CleanConfig) -> CleanCurve | Refusal:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a file beforehand: first and last day that it can have, and transits of its star."""
+
+    span: tuple[float, float] = (-np.inf, np.inf)
+    transits: tuple[Transit, ...] = ()
+
+
+_ANYTHING = Known()
+
+
+def read_curve(
+    path: Path, product: str, config: CleanConfig, reader: str = "fast", known: Known = _ANYTHING
+) -> CleanCurve | Refusal:
     """Read and clean one file.
 
     Args:
         path: the file.
-        product: a key of ``READERS``.
-        config: quality mask and gap.
+        product: ``TABLE`` or a key of ``PRODUCTS``.
+        config: the steps of cleaning.
+        reader: ``fast``, or ``lightkurve`` for the reference.
+        known: what is known of the file.
 
     Raises:
         InputError: a Parquet file, but no library that reads it.
     """
     try:
-        raw = READERS[product](path, config.quality)
+        raw = _read_table(path) if product == TABLE else _read_fits(path, product, config.quality, reader)
     except (InputError, MemoryError):
         raise
     # Damaged files make the FITS and table libraries raise almost anything.
     except Exception as error:
         return unreadable(error)
-    return raw if isinstance(raw, Refusal) else clean(raw, config.gap)
+    if isinstance(raw, Refusal):
+        return raw
+    kind = PRODUCTS.get(product)
+    raw, n_in_transit = drop_transits(raw, known.transits, kind.reference if kind else 0.0)
+    by_orbit = config.orbits and kind is not None and kind.campaign.folder == "tess"
+    curve = clean(raw, min(config.gap, _ORBIT_GAP) if by_orbit else config.gap, known.span)
+    if isinstance(curve, Refusal):
+        return curve
+    curve, n_clipped = clip(curve, config)
+    return replace(curve, n_masked=raw.n_masked, n_clipped=n_clipped, n_in_transit=n_in_transit)
 
 
 def unreadable(error: Exception) -> Refusal:
@@ -73,59 +98,41 @@ def sniff(path: Path) -> Refusal | None:
     return None
 
 
-def missing_columns(product: str, names: list[str]) -> Refusal | None:
-    """A refusal where a mission's light curve lacks a column that is read."""
-    wanted = ("TIME", "PDCSAP_FLUX", "PDCSAP_FLUX_ERR", _FITS_COLUMNS[product])
-    return _lacking(wanted, names)
+def read_times(path: Path, product: str) -> np.ndarray | Refusal:
+    """The times [d] of a product's file, f8, NaN where there is none.
 
+    Raises:
+        Exception: almost any where the file is damaged.
+    """
+    from astropy.io import fits
 
-def _read_mission(path: Path, quality: str) -> RawCurve:
-    """PDCSAP flux of an official Kepler, K2 or TESS light curve."""
-    lightkurve = _lightkurve()
-    with _quiet_lightkurve():
-        curve = lightkurve.read(str(path), quality_bitmask=quality)
-    return RawCurve(
-        time=_plain(curve.time.value),
-        flux=_plain(curve.flux.value),
-        flux_err=_plain(curve.flux_err.value),
-        quality=_plain(curve["quality"]),
-        segment=None,
-    )
-
-
-def _plain(column: Any) -> np.ndarray:
-    """A column as a bare array, masked values as NaN (only float columns have any)."""
-    values = getattr(column, "value", column)
-    return np.asarray(values.filled(np.nan) if getattr(values, "mask", np.False_).any() else values)
-
-
-def _lightkurve() -> Any:
+    kind = PRODUCTS[product]
     with warnings.catch_warnings():
-        # An optional part of lightkurve, not used here, warns at every import.
-        warnings.filterwarnings("ignore", message=".*oktopus.*")
-        import lightkurve
-    return lightkurve
+        warnings.simplefilter("ignore")
+        with fits.open(path, memmap=False) as hdus:
+            if product == KEPSEISMIC and hdus[0].data is not None:
+                return np.array(hdus[0].data[:, 0], dtype=np.float64)
+            problem = lacking((kind.time_column,), hdus[1].columns.names if len(hdus) > 1 else [])
+            return problem or np.array(hdus[1].data[kind.time_column], dtype=np.float64) - kind.time_shift
 
 
-@contextmanager
-def _quiet_lightkurve() -> Iterator[None]:
-    """Hold back its log: it names every file that loses many cadences to the quality mask."""
-    log = logging.getLogger("lightkurve")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(level)
+def _read_fits(path: Path, product: str, quality: str, reader: str) -> RawCurve:
+    from spotcat.ingest.official import read_official
+    from spotcat.ingest.reference import read_reference
+
+    curve = None
+    if reader == "fast":
+        # Whatever is odd about a file, the reference has the last word.
+        with suppress(Exception):
+            curve = read_official(path, product, quality)
+    return read_reference(path, product, quality) if curve is None else curve
 
 
-def _read_table(path: Path, _quality: str) -> RawCurve | Refusal:
+def _read_table(path: Path) -> RawCurve | Refusal:
     """A plain table with time [d], flux, and where present flux_err and segment; it has no quality mask."""
     table = _load_table(path)
     columns: dict[str, np.ndarray | None] = {"flux_err": None, "segment": None}
-    problem = _lacking(("time", "flux"), list(table.columns))
+    problem = lacking(("time", "flux"), list(table.columns))
     if problem:
         return problem
     for name in ("time", "flux", "flux_err", "segment"):
@@ -166,15 +173,7 @@ def _load_ecsv(path: Path) -> pd.DataFrame:
     return table.to_pandas()
 
 
-def _lacking(wanted: tuple[str, ...], names: list[str]) -> Refusal | None:
+def lacking(wanted: tuple[str, ...], names: list[str]) -> Refusal | None:
+    """A refusal that names the columns that a file does not have."""
     missing = [repr(name) for name in wanted if name not in names]
     return Refusal(Status.UNREADABLE, f"no column {', '.join(missing)}") if missing else None
-
-
-READERS: dict[str, Callable[[Path, str], RawCurve | Refusal]] = {
-    KEPLER: _read_mission,
-    K2: _read_mission,
-    SPOC: _read_mission,
-    TABLE: _read_table,
-}
-"""The reader of every supported product: path and quality mask in, delivered light curve out."""

@@ -7,10 +7,9 @@ themselves follow campaign by campaign, so that memory never holds more than one
 from __future__ import annotations
 
 import hashlib
-import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,9 @@ import numpy as np
 
 from spotcat.config import CleanConfig
 from spotcat.ingest.clean import Refusal
+from spotcat.ingest.describe import FileInfo, cadence_label, describe, number
 from spotcat.ingest.discover import TABLE_SUFFIXES, Source
+from spotcat.ingest.formats import PRODUCTS, TABLE
 from spotcat.ingest.identity import (
     Identity,
     file_identity,
@@ -27,51 +28,9 @@ from spotcat.ingest.identity import (
     stem_of,
     table_identity,
 )
-from spotcat.ingest.products import K2, KEPLER, SPOC, TABLE, detect, extensions_missing, is_mission_file
-from spotcat.ingest.read import missing_columns, read_curve, sniff, unreadable
+from spotcat.ingest.products import detect, extensions_missing, is_mission_file
+from spotcat.ingest.read import read_curve, sniff, unreadable
 from spotcat.status import Status
-
-_DAY = 86400.0
-
-# Folder of the store, form of the campaign's label, its card, the magnitude's card.
-_CAMPAIGNS = {
-    KEPLER: ("kepler", "q{:02d}", "QUARTER", "KEPMAG"),
-    K2: ("k2", "c{:02d}", "CAMPAIGN", "KEPMAG"),
-    SPOC: ("tess", "s{:04d}", "SECTOR", "TESSMAG"),
-}
-_OBSERVED_WITH = ("CHANNEL", "CAMERA", "CCD")
-
-
-@dataclass(frozen=True, slots=True)
-class FileInfo:
-    """What is known of a file before its light curve is read.
-
-    ``product`` is empty where the file could not be recognised; ``group`` is its campaign in the store;
-    ``start`` and ``stop`` are mission days; ``rank`` orders files of one star that cover the same time, the
-    highest is the one to keep.
-    """
-
-    path: Path
-    sha256: str
-    identity: Identity
-    product: str = ""
-    refusal: Refusal | None = None
-    group: str = ""
-    n_rows: int = 0
-    start: float = np.nan
-    stop: float = np.nan
-    rank: tuple[Any, ...] = ()
-    version: str = ""
-    observed: str = ""
-    ra: float = np.nan
-    dec: float = np.nan
-    mag: float = np.nan
-    crowding: float = np.nan
-
-    @property
-    def file(self) -> str:
-        """Base name; the folder is never stored, so a survey may move."""
-        return self.path.name
 
 
 def checksum(path: Path) -> str:
@@ -90,7 +49,30 @@ def scan(source: Source, sha256: str, config: CleanConfig) -> FileInfo:
     problem = sniff(source.path)
     if problem:
         return replace(info, refusal=problem)
-    return _scan_table(info, config) if is_table else _scan_fits(info, source)
+    if is_table:
+        return _scan_table(info, config)
+    try:
+        return _scan_fits(info, source)
+    except MemoryError:
+        raise
+    # astropy reads cards when they are asked for, and raises almost anything at a damaged one.
+    except Exception as error:
+        return replace(info, refusal=unreadable(error) if isinstance(error, PermissionError) else _TRUNCATED)
+
+
+def damage(path: Path, name: str = "") -> str:
+    """Why a FITS file is not whole; empty if it is.  `name` is its base name, if `path` has another."""
+    problem = sniff(path)
+    if problem:
+        return problem.reason
+    try:
+        primary, extension, n_extensions = _headers(path)
+        mission_file = is_mission_file(detect(name or path.name, primary, extension))
+    except MemoryError:
+        raise
+    except Exception:
+        return _TRUNCATED.reason
+    return _TRUNCATED.reason if mission_file and extensions_missing(primary, n_extensions) else ""
 
 
 def _by_file_name(source: Source, is_table: bool) -> Identity:
@@ -110,12 +92,10 @@ def _scan_table(info: FileInfo, config: CleanConfig) -> FileInfo:
     curve = read_curve(info.path, TABLE, config)
     if isinstance(curve, Refusal):
         return replace(info, product=TABLE, refusal=curve)
-    seconds = float(np.median(np.diff(curve.time))) * _DAY
     return replace(
         info,
         product=TABLE,
-        # Two digits: the cadences of one survey differ a little from star to star.
-        group=f"table/{max(1, int(float(f'{seconds:.1e}')))}s",
+        group=f"table/{cadence_label(float(np.median(np.diff(curve.time))))}",
         n_rows=curve.time.size,
         start=float(curve.time[0]),
         stop=float(curve.time[-1]),
@@ -124,29 +104,22 @@ def _scan_table(info: FileInfo, config: CleanConfig) -> FileInfo:
 
 
 def _scan_fits(info: FileInfo, source: Source) -> FileInfo:
-    try:
-        primary, extension, n_extensions = _headers(info.path)
-    except MemoryError:
-        raise
-    # Damaged headers make astropy raise almost anything.
-    except Exception as error:
-        refusal = unreadable(error) if isinstance(error, PermissionError) else _TRUNCATED
-        return replace(info, refusal=refusal)
+    primary, extension, n_extensions = _headers(info.path)
     found = header_identity(primary)
     identity = _as_listed(source, found) if found else info.identity
-    info = replace(info, identity=identity, ra=_number(primary.get("RA_OBJ")), dec=_number(primary.get("DEC_OBJ")))
+    info = replace(info, identity=identity, ra=number(primary.get("RA_OBJ")), dec=number(primary.get("DEC_OBJ")))
     product = detect(info.file, primary, extension)
     if is_mission_file(product) and extensions_missing(primary, n_extensions):
         return replace(info, refusal=_TRUNCATED)
-    if product not in _CAMPAIGNS:
+    if product not in PRODUCTS:
         return replace(info, product=product, refusal=Refusal(Status.UNSUPPORTED, f"{product} is not supported"))
-    named = parse_name(source.name)
-    if named and found and (named.mission, named.mission_id) != (found.mission, found.mission_id):
-        reason = f"its header says {found.name}, the manifest {source.name}"
-        # The row is the manifest's star, so nothing of the other star may describe it.
+    named = parse_name(source.name) if source.name else file_identity(info.file)
+    if named and named.mission and found and (named.mission, named.mission_id) != (found.mission, found.mission_id):
+        reason = f"its header says {found.name}, {'the manifest' if source.name else 'its name'} {named.name}"
+        # The row is the other star's, so nothing of this header may describe it.
         info = replace(info, identity=_as_listed(source, named), ra=np.nan, dec=np.nan)
         return replace(info, product=product, refusal=Refusal(Status.ID_CONFLICT, reason))
-    return _official(info, product, primary, extension)
+    return describe(replace(info, product=product), primary, extension)
 
 
 _TRUNCATED = Refusal(Status.UNREADABLE, "truncated or damaged")
@@ -162,44 +135,3 @@ def _headers(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any], int]:
         with fits.open(path) as hdus:
             n_extensions = len(hdus) - 1  # counting reads every header, which finds a missing end
             return hdus[0].header, hdus[1].header if n_extensions else {}, n_extensions
-
-
-def _official(info: FileInfo, product: str, primary: Mapping[str, Any], extension: Mapping[str, Any]) -> FileInfo:
-    """Fill in what the headers of a mission's light curve say."""
-    folder, label, card, mag_card = _CAMPAIGNS[product]
-    names = [str(extension.get(f"TTYPE{i + 1}", "")) for i in range(int(extension.get("TFIELDS", 0)))]
-    campaign = primary.get(card)
-    start, stop, step = (_number(extension.get(name)) for name in ("TSTART", "TSTOP", "TIMEDEL"))
-    problem = missing_columns(product, names)
-    if not problem and not (isinstance(campaign, int) and np.isfinite([start, stop, step]).all()):
-        problem = Refusal(Status.UNREADABLE, f"its header lacks one of {card}, TSTART, TSTOP, TIMEDEL")
-    n_rows = int(extension.get("NAXIS2", 0))
-    if not problem and n_rows == 0:
-        problem = Refusal(Status.NO_FINITE_FLUX, "no measurements")
-    info = replace(info, product=product, refusal=problem, mag=_number(primary.get(mag_card)))
-    if problem:
-        return info
-    seconds = round(step * _DAY)
-    version = str(primary.get("PROCVER", "")).strip()
-    observed = [(name, primary.get(name)) for name in (card, *_OBSERVED_WITH)]
-    return replace(
-        info,
-        group=f"{folder}/{label.format(campaign)}-{seconds}s",
-        n_rows=n_rows,
-        start=start,
-        stop=stop,
-        # The longer cadence of a campaign holds the same photons in fewer points.
-        rank=(seconds, _integer(primary.get("DATA_REL")), [int(n) for n in re.findall(r"\d+", version)]),
-        version=version,
-        observed=" ".join(f"{name.lower()}={value}" for name, value in observed if isinstance(value, int)),
-        crowding=_number(extension.get("CROWDSAP")),
-    )
-
-
-def _integer(value: Any) -> int:
-    return value if isinstance(value, int) else 0
-
-
-def _number(value: Any) -> float:
-    """A header value as a float, NaN where the card is absent or blank."""
-    return float(value) if isinstance(value, (int, float)) else np.nan

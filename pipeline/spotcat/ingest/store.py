@@ -3,15 +3,17 @@
 A store is one zarr v3 hierarchy:
 
 * ``<mission>/<campaign>-<cadence>s`` (``kepler/q05-1765s``, ``k2/c04-1765s``, ``tess/s0001-120s``,
-  ``table/43000s``): one group per campaign, with one row per file, sorted by star.  The arrays ``time``,
-  ``flux``, ``flux_err``, ``quality`` and ``segment`` are ``[row, point]`` and packed: point j is the j-th
-  valid measurement, and a row ends in NaN (-1 in ``segment``).  ``time`` is f8 in the mission's days minus
-  the attribute ``epoch``.  ``flux`` and ``flux_err`` are as delivered: f4 for the missions' files, which hold
-  f4, and f8 for tables, whose fluxes may differ only in late digits.  Columns over rows name each row's file.
+  ``table/43000s``; another author's name before the cadence): one group per campaign, with one row per file, sorted
+  by star.  The arrays ``time``, ``flux``, ``flux_err``, ``quality`` and ``segment`` are ``[row, point]`` and packed:
+  point j is the j-th valid measurement, and a row ends in NaN (-1 in ``segment``).  ``time`` is f8 in the mission's
+  days minus the attribute ``epoch``.  ``flux`` and ``flux_err`` are as delivered: f4 for the missions' files, which
+  hold f4, and f8 for all others.  Columns over rows name the file of each ``row`` that holds one.
 * ``stars``: one row per star, bad ones included (see ``STAR_COLUMNS``).
 * ``left_out``: the files without a row, and why.
 
-The attributes of the root are written last, and the folder takes its name only when it is complete.
+The attributes of the root are written last, and the folder takes its name only when it is complete.  What is
+appended later goes into new groups (``tess/s0001-120s-1``), with new tables (``stars-1``, ``left_out-1``); then the
+root's attributes name them.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ import numpy as np
 from spotcat.status import InputError, RunError
 
 FORMAT = "spotcat light curves"
-VERSION = 1
+VERSION = 2
 
 StarTable = dict[str, np.ndarray]
 """One-dimensional arrays by column name, one element per star, sorted by star_id."""
@@ -47,17 +49,33 @@ STAR_COLUMNS = {
     "time_min": "f8",
     "time_max": "f8",
     "cadence": "f8",
+    "n_masked": "i4",
+    "n_clipped": "i4",
+    "n_in_transit": "i4",
     "status": "i1",
     "reason": "U",
     "flags": "i4",
     "input_hash": "U",
 }
-"""Name and kind of the columns of ``stars``."""
+"""Name and kind of the columns of ``stars``.
+
+``n_masked``, ``n_clipped`` and ``n_in_transit`` count the measurements that the quality mask, the clipping and the
+transit mask took away.
+"""
 
 ROW_COLUMNS = {
     "star_id": "i8",
+    "row": "i8",
     "n_points": "i4",
     "n_segments": "i4",
+    "time_min": "f8",
+    "time_max": "f8",
+    "cadence": "f8",
+    "n_masked": "i4",
+    "n_clipped": "i4",
+    "n_in_transit": "i4",
+    "flags": "i4",
+    "crowding": "f4",
     "file": "U",
     "sha256": "U",
     "version": "U",
@@ -94,6 +112,7 @@ class _Campaign:
     arrays: Any
     epoch: int
     star_id: np.ndarray
+    row: np.ndarray
     n_points: np.ndarray
 
 
@@ -129,16 +148,24 @@ class LightCurveStore:
         """One digest over every file that went in and every choice made about it."""
         self.campaigns: tuple[str, ...] = tuple(attributes["campaigns"])
         """Names of the campaign groups."""
+        self.choices: str = attributes["choices"]
+        """A digest of the cleaning and the author that were asked for."""
+        self.generation: int = attributes["generation"]
+        """How many times files were appended."""
 
     @cached_property
     def stars(self) -> StarTable:
         """Every star, the unusable ones with their status and reason."""
-        return self._table("stars", STAR_COLUMNS)
+        return self._table(versioned("stars", self.generation), STAR_COLUMNS)
 
     @cached_property
     def left_out(self) -> StarTable:
         """Every file that has no row, with its star and the reason."""
-        return self._table("left_out", LEFT_OUT_COLUMNS)
+        return self._table(versioned("left_out", self.generation), LEFT_OUT_COLUMNS)
+
+    def rows(self, campaign: str) -> StarTable:
+        """The columns of a campaign, one element per row (see ``ROW_COLUMNS``)."""
+        return self._table(campaign, ROW_COLUMNS)
 
     def read(self, star_ids: Sequence[int] | np.ndarray) -> list[LightCurve]:
         """Light curves in the order asked for; without points for stars that have no usable file.
@@ -170,7 +197,9 @@ class LightCurveStore:
     def _campaigns(self) -> list[_Campaign]:
         groups = [(name, self._root[name]) for name in self.campaigns]
         return [
-            _Campaign(name, group, group.attrs["epoch"], group["star_id"][:], group["n_points"][:])
+            _Campaign(
+                name, group, group.attrs["epoch"], *(group[column][:] for column in ("star_id", "row", "n_points"))
+            )
             for name, group in groups
         ]
 
@@ -192,7 +221,7 @@ class LightCurveStore:
             return []
         try:
             time, flux, flux_err, segment = (
-                campaign.arrays[name].oindex[rows] for name in ("time", "flux", "flux_err", "segment")
+                campaign.arrays[name].oindex[campaign.row[rows]] for name in ("time", "flux", "flux_err", "segment")
             )
         except (ValueError, RuntimeError, OSError) as error:
             raise self._damaged(campaign) from error
@@ -208,6 +237,11 @@ class LightCurveStore:
 
     def _damaged(self, campaign: _Campaign) -> RunError:
         return RunError(f"{self.path}/{campaign.name}: damaged; delete the store and ingest again")
+
+
+def versioned(name: str, generation: int) -> str:
+    """A group's name after some additions to the store."""
+    return f"{name}-{generation}" if generation else name
 
 
 def _join(star_id: int, name: str, pieces: list[tuple[np.ndarray, ...]]) -> LightCurve:

@@ -1,4 +1,4 @@
-"""Writing the light-curve store, block by block of rows, out of any reader's sight until it is whole."""
+"""Writing the light-curve store, a shard at a time, out of any reader's sight until it is whole."""
 
 from __future__ import annotations
 
@@ -11,8 +11,15 @@ from typing import Any
 import numpy as np
 
 from spotcat.ingest.clean import CleanCurve
-from spotcat.ingest.scan import FileInfo
-from spotcat.ingest.store import FORMAT, LEFT_OUT_COLUMNS, ROW_COLUMNS, STAR_COLUMNS, VERSION
+from spotcat.ingest.store import (
+    FORMAT,
+    LEFT_OUT_COLUMNS,
+    ROW_COLUMNS,
+    STAR_COLUMNS,
+    VERSION,
+    LightCurveStore,
+    versioned,
+)
 from spotcat.status import InputError
 
 _CHUNK_ROWS = 64
@@ -20,135 +27,153 @@ _CHUNK_BYTES = 4 * 2**20
 _SHARD_CHUNKS = 16
 _TABLE_CHUNK = 65536
 _FILLS = {"time": np.nan, "flux": np.nan, "flux_err": np.nan, "quality": 0, "segment": -1}
+_KINDS = {"time": "f8", "quality": "i4", "segment": "i2"}
 
 
 class StoreWriter:
-    """A store in the making, in a sibling folder that `finish` renames.
+    """A store in the making: in a sibling folder that `finish` renames, or as new groups of an old store.
 
     Args:
-        path: where the finished store goes; what an earlier, killed writer left beside it is removed.
+        path: where the finished store goes; what an earlier, killed writer left there is removed.
+        old: the store at `path` to append to, if any.
 
     Raises:
         InputError: the folder cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, old: LightCurveStore | None = None) -> None:
         import zarr
 
         self.path = path
-        self._partial = path.with_name(path.name + ".partial")
-        self._campaigns: list[str] = []
+        self.folder = path if old else path.with_name(path.name + ".partial")
+        """Where the groups are meanwhile."""
+        self._generation = old.generation + 1 if old else 0
+        self._campaigns = list(old.campaigns) if old else []
         try:
-            if self._partial.exists():
-                shutil.rmtree(self._partial)
-            self._partial.mkdir(parents=True)
-            self._root = zarr.create_group(str(self._partial), zarr_format=3)
+            if old:
+                _remove_rubbish(old)
+            else:
+                if self.folder.exists():
+                    shutil.rmtree(self.folder)
+                self.folder.mkdir(parents=True)
+            self._root: Any = zarr.open_group(str(self.folder), mode="a", zarr_format=3, use_consolidated=False)
         except OSError as error:
             raise InputError(f"{path}: cannot be written ({error.strerror}); choose another survey.output") from None
 
-    def campaign(self, name: str, shape: tuple[int, int], attributes: Mapping[str, Any]) -> CampaignWriter:
-        """Start a campaign of at most `shape` (rows, points); it exists once it has a row."""
+    def create(self, name: str, shape: tuple[int, int], precision: str, attributes: Mapping[str, Any]) -> str:
+        """Make a campaign's empty arrays.
 
-        def create() -> Any:
-            self._campaigns.append(name)
-            return self._root.create_group(name, attributes=dict(attributes))
+        Args:
+            name: of the campaign.
+            shape: rows, points.
+            precision: type of the fluxes, f4 or f8.
+            attributes: of the group.
 
-        return CampaignWriter(create, shape)
-
-    def finish(
-        self, stars: Mapping[str, Sequence[Any]], left_out: Mapping[str, Sequence[Any]], input_hash: str
-    ) -> None:
-        """Write the two tables, then make the store a store."""
-        _write_columns(self._root.create_group("stars"), stars, STAR_COLUMNS, "star")
-        _write_columns(self._root.create_group("left_out"), left_out, LEFT_OUT_COLUMNS, "file")
-        self._root.update_attributes(
-            {
-                "format": FORMAT,
-                "version": VERSION,
-                "input_hash": input_hash,
-                "campaigns": sorted(self._campaigns),
-            }
-        )
-        _sync(self._partial)
-        self._partial.rename(self.path)
-        _sync_one(self.path.parent)
-
-
-class CampaignWriter:
-    """Collects rows, which must come sorted by star, and writes them a shard at a time."""
-
-    def __init__(self, create: Any, shape: tuple[int, int]) -> None:
-        n_rows, n_points = shape
-        chunk_rows = _CHUNK_ROWS
-        while chunk_rows > 1 and chunk_rows * n_points * 8 > _CHUNK_BYTES:
-            chunk_rows //= 2
-        self._create = create
-        self._shape = shape
-        self._chunks = (chunk_rows, n_points)
-        self._shards = (chunk_rows * _SHARD_CHUNKS, n_points)
-        self._block: dict[str, np.ndarray] = {}
-        self._block_rows = min(n_rows, self._shards[0])
-        self._written = 0
-        self._rows: dict[str, list[Any]] = {name: [] for name in ROW_COLUMNS}
-
-    def add(self, info: FileInfo, curve: CleanCurve) -> None:
-        """Append one file's light curve."""
-        if not self._rows["star_id"]:
-            self._open(curve)
-        k = len(self._rows["star_id"]) - self._written
-        n = curve.time.size
-        for name, block in self._block.items():
-            block[k, :n] = curve.time - self._epoch if name == "time" else getattr(curve, name)
-        row = (
-            info.identity.star_id,
-            n,
-            int(curve.segment[-1]) + 1,
-            info.file,
-            info.sha256,
-            info.version,
-            info.product,
-            info.observed,
-        )
-        for name, value in zip(ROW_COLUMNS, row, strict=True):
-            self._rows[name].append(value)
-        if k + 1 == self._block_rows:
-            self._flush()
-
-    def close(self) -> None:
-        """Write what is left and the row table; without rows, nothing."""
-        if not self._rows["star_id"]:
-            return
-        self._flush()
-        for array in self._arrays.values():
-            array.resize((self._written, self._shape[1]))
-        _write_columns(self._group, self._rows, ROW_COLUMNS, "row")
-
-    def _open(self, curve: CleanCurve) -> None:
-        self._group = self._create()
-        self._epoch = self._group.attrs["epoch"]
-        self._arrays = {}
-        for name, fill in _FILLS.items():
-            dtype = getattr(curve, name).dtype
-            self._block[name] = np.full((self._block_rows, self._shape[1]), fill, dtype=dtype)
-            self._arrays[name] = self._group.create_array(
-                name,
-                shape=self._shape,
-                shards=self._shards,
-                chunks=self._chunks,
-                dtype=dtype,
+        Returns:
+            The name of its group.
+        """
+        name = versioned(name, self._generation)
+        group = self._root.create_group(name, attributes=dict(attributes))
+        chunk_rows = block_rows(shape[1]) // _SHARD_CHUNKS
+        for array, fill in _FILLS.items():
+            group.create_array(
+                array,
+                shape=shape,
+                shards=(chunk_rows * _SHARD_CHUNKS, shape[1]),
+                chunks=(chunk_rows, shape[1]),
+                dtype=_KINDS.get(array, precision),
                 fill_value=fill,
                 compressors=_compressors(),
                 dimension_names=("row", "point"),
             )
+        return name
 
-    def _flush(self) -> None:
-        count = len(self._rows["star_id"]) - self._written
-        if count == 0:
+    def close(self, name: str, rows: Mapping[str, Sequence[Any]]) -> None:
+        """Finish a campaign with its row table; without rows there is no campaign."""
+        if rows["star_id"]:
+            _write_columns(self._root[name], rows, ROW_COLUMNS, "row")
+            self._campaigns.append(name)
+        else:
+            shutil.rmtree(self.folder / name)
+
+    def finish(
+        self, stars: Mapping[str, Sequence[Any]], left_out: Mapping[str, Sequence[Any]], attributes: Mapping[str, Any]
+    ) -> None:
+        """Write the two tables, then make the store a store, or its additions a part of it."""
+        tables = {name: versioned(name, self._generation) for name in ("stars", "left_out")}
+        _write_columns(self._root.create_group(tables["stars"]), stars, STAR_COLUMNS, "star")
+        _write_columns(self._root.create_group(tables["left_out"]), left_out, LEFT_OUT_COLUMNS, "file")
+        _remove_empty(self.folder)
+        if self._generation:
+            _sync(self.folder)
+        self._root.update_attributes(
+            {
+                "format": FORMAT,
+                "version": VERSION,
+                **attributes,
+                "campaigns": sorted(self._campaigns),
+                "generation": self._generation,
+            }
+        )
+        if self._generation:
+            _sync_one(self.folder)
             return
-        for name, block in self._block.items():
-            self._arrays[name][self._written : self._written + count] = block[:count]
-            block[:] = _FILLS[name]
-        self._written += count
+        _sync(self.folder)
+        self.folder.rename(self.path)
+        _sync_one(self.path.parent)
+
+
+def block_rows(n_points: int) -> int:
+    """Rows of a shard, which one task alone may write."""
+    chunk_rows = _CHUNK_ROWS
+    while chunk_rows > 1 and chunk_rows * n_points * 8 > _CHUNK_BYTES:
+        chunk_rows //= 2
+    return chunk_rows * _SHARD_CHUNKS
+
+
+class Block:
+    """A shard's rows before they are written; rows without a light curve keep the fill values."""
+
+    def __init__(self, folder: Path, campaign: str, start: int, n_rows: int) -> None:
+        import zarr
+
+        group: Any = zarr.open_group(str(folder / campaign), mode="r+", zarr_format=3, use_consolidated=False)
+        self._arrays = {name: group[name] for name in _FILLS}
+        self._epoch = group.attrs["epoch"]
+        self._rows = slice(start, start + n_rows)
+        n_points = self._arrays["time"].shape[1]
+        self._values = {
+            name: np.full((n_rows, n_points), fill, dtype=self._arrays[name].dtype) for name, fill in _FILLS.items()
+        }
+
+    def put(self, k: int, curve: CleanCurve) -> None:
+        """Set the k-th row."""
+        n = curve.time.size
+        for name, values in self._values.items():
+            values[k, :n] = curve.time - self._epoch if name == "time" else getattr(curve, name)
+
+    def write(self) -> None:
+        """Write the shard."""
+        for name, values in self._values.items():
+            self._arrays[name][self._rows] = values
+
+
+def _remove_rubbish(store: LightCurveStore) -> None:
+    """Take away what a killed writer has appended, and tables that newer ones replaced."""
+    known = {*store.campaigns, *(versioned(name, store.generation) for name in ("stars", "left_out"))}
+    for metadata in list(store.path.rglob("zarr.json")):
+        group = metadata.parent
+        name = group.relative_to(store.path).as_posix()
+        kept = any(name == k or k.startswith(f"{name}/") or name.startswith(f"{k}/") for k in known)
+        if name != "." and not kept and group.exists():
+            shutil.rmtree(group)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Take away groups of missions whose campaigns all came to nothing."""
+    for group in folder.iterdir():
+        if group.is_dir() and {entry.name for entry in group.iterdir()} <= {"zarr.json"}:
+            shutil.rmtree(group)
 
 
 def _write_columns(group: Any, columns: Mapping[str, Sequence[Any]], kinds: Mapping[str, str], dimension: str) -> None:

@@ -21,6 +21,7 @@ from spotcat.run.environment import heal, prepared
 from spotcat.run.events import recorded
 from spotcat.run.fitting import fit
 from spotcat.run.folder import Lock, RunFolder, joined, owned
+from spotcat.run.mapping import mapping
 from spotcat.run.progress import LOG, Progress, logged
 from spotcat.run.stop import stoppable
 from spotcat.run.survey import Run, Share, Work, load_work
@@ -48,7 +49,7 @@ def run_survey(recipe: Recipe, site: Site) -> CatalogSummary:
         RunError: the run could not be finished; starting it again goes on.
     """
     with _driving(recipe, site) as run:
-        _ingest(run)
+        _ingest(run, site)
         _fit(run, site)
         return _finalise(run)
 
@@ -85,15 +86,20 @@ def run_share(recipe: Recipe, site: Site, share: Share) -> CatalogSummary | None
         return _finalise(run)
 
 
-def ingest_stage(recipe: Recipe) -> None:
+def ingest_stage(recipe: Recipe, site: Site | None = None, append: bool = False) -> None:
     """Read the recipe's light curves into the run's store.
+
+    Args:
+        recipe: what to read.
+        site: where to run; this process if None.
+        append: add files that the store does not have yet.
 
     Raises:
         InputError: the input or the run folder is not usable.
         RunError: the store cannot be written.
     """
-    with _driving(recipe) as run:
-        _ingest(run)
+    with _driving(recipe, site) as run:
+        _ingest(run, site or Site("serial"), append)
 
 
 def fit_stage(recipe: Recipe, site: Site) -> None:
@@ -145,7 +151,7 @@ def _prepare_shares(run: Run, site: Site, lock: Lock) -> None:
     """Ingest and compile, or wait for the driver that does; return with the lock shared."""
     while True:
         if lock.exclusive():
-            _ingest(run)
+            _ingest(run, site)
             work = _swept(run)
             if work.pilots:
                 fit(run, work, work.pilots, site)
@@ -154,12 +160,12 @@ def _prepare_shares(run: Run, site: Site, lock: Lock) -> None:
             return
 
 
-def _ingest(run: Run) -> None:
+def _ingest(run: Run, site: Site, append: bool = False) -> None:
     from spotcat.ingest.pipeline import ingest
 
     started = monotonic()
-    with Progress("ingest", "files", 0) as progress:
-        summary = ingest(run.recipe, run.folder.store, progress.update)
+    with Progress("ingest", "files", 0) as progress, mapping(site) as mapper:
+        summary = ingest(run.recipe, run.folder.store, progress.update, mapper, append)
     run.events.note("ingested", wall=monotonic() - started, stars=summary.n_stars, usable=summary.n_usable)
     LOG.info(
         "ingest: %d stars, %d of them fit for a search%s",
@@ -167,6 +173,8 @@ def _ingest(run: Run) -> None:
         summary.n_usable,
         " (done before)" if summary.kept else f"; {summary.n_left_out} of {summary.n_files} files left out",
     )
+    if summary.reasons and not summary.kept:
+        LOG.info("ingest: left out: %s", "; ".join(f"{count} {reason}" for reason, count in summary.reasons.items()))
 
 
 def _fit(run: Run, site: Site) -> None:

@@ -1,0 +1,100 @@
+"""What is done with a batch of files: checksums, first looks, and the light curves of one shard.
+
+These functions run in this process or in workers of any kind, which is why they are at the top of a module and take
+and give little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from spotcat.config import CleanConfig
+from spotcat.ingest.clean import CleanCurve, Refusal
+from spotcat.ingest.clip import Transit
+from spotcat.ingest.describe import FileInfo
+from spotcat.ingest.discover import Source
+from spotcat.ingest.read import Known, read_curve
+from spotcat.ingest.scan import checksum, scan
+from spotcat.ingest.writer import Block
+from spotcat.status import Flag
+
+_MARGIN = 1.0
+"""Measurements further [d] outside the dates of their file's header are damage."""
+
+
+class Row(NamedTuple):
+    """What the tables need of one stored light curve."""
+
+    n_points: int
+    n_segments: int
+    time_min: float
+    time_max: float
+    cadence: float
+    n_masked: int
+    n_clipped: int
+    n_in_transit: int
+    flags: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """The files of one shard: rows from ``start`` of a campaign in the store at ``folder``."""
+
+    folder: Path
+    campaign: str
+    start: int
+    files: tuple[FileInfo, ...]
+    transits: dict[str, tuple[Transit, ...]]
+
+
+def checksums(batch: tuple[int, Sequence[Source]]) -> tuple[int, list[str]]:
+    """The batch's number and the SHA-256 of each of its files."""
+    return batch[0], [checksum(source.path) for source in batch[1]]
+
+
+def scans(config: CleanConfig, batch: tuple[int, Sequence[tuple[Source, str]]]) -> tuple[int, list[FileInfo]]:
+    """The batch's number and what is known of each of its files."""
+    return batch[0], [scan(source, sha256, config) for source, sha256 in batch[1]]
+
+
+def fill(config: CleanConfig, reader: str, shard: Shard) -> tuple[str, int, list[Row | Refusal]]:
+    """Read a shard's files and write it; doing it twice gives the same bytes.
+
+    Returns:
+        The shard's campaign and first row, and what came of each file.
+    """
+    block = Block(shard.folder, shard.campaign, shard.start, len(shard.files))
+    outcomes: list[Row | Refusal] = []
+    for k, info in enumerate(shard.files):
+        transits = shard.transits.get(info.identity.name) or shard.transits.get(str(info.identity.star_id), ())
+        known = Known((info.start - _MARGIN, info.stop + _MARGIN), transits)
+        curve = read_curve(info.path, info.product, config, reader, known)
+        if isinstance(curve, Refusal):
+            outcomes.append(curve)
+        else:
+            block.put(k, curve)
+            outcomes.append(_row(curve))
+    block.write()
+    return shard.campaign, shard.start, outcomes
+
+
+def _row(curve: CleanCurve) -> Row:
+    flags = Flag.ERRORS_ESTIMATED if curve.errors_estimated else Flag.NONE
+    if curve.odd:
+        flags |= Flag.MEASUREMENTS_ODD
+    return Row(
+        curve.time.size,
+        int(curve.segment[-1]) + 1,
+        float(curve.time[0]),
+        float(curve.time[-1]),
+        float(np.median(np.diff(curve.time))),
+        curve.n_masked,
+        curve.n_clipped,
+        curve.n_in_transit,
+        int(flags),
+    )

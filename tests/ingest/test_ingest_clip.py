@@ -1,0 +1,159 @@
+"""Transits, flares and outliers left out where a recipe asks for it; dips stay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ingest_files import (
+    LONG_CADENCE,
+    TWO_MINUTES,
+    make_recipe,
+    run_ingest,
+    signal,
+    star_row,
+    table_columns,
+    write_csv,
+    write_kepler,
+    write_official,
+)
+
+from spotcat.config import CleanConfig, Recipe
+from spotcat.ingest.clean import CleanCurve, RawCurve, clean
+from spotcat.ingest.clip import Transit, clip, drop_transits, read_ephemerides
+from spotcat.status import InputError
+
+CLIPPING = CleanConfig(flare_sigma=6.0, outlier_sigma=6.0)
+
+
+def curve_of(n: int = 2000, step: float = LONG_CADENCE, period: float = 5.0) -> CleanCurve:
+    random = np.random.default_rng(4)
+    time = 100 + step * np.arange(n)
+    flux = 1000 * (1 + 0.02 * np.sin(2 * np.pi * time / period)) + random.normal(0, 1, n)
+    curve = clean(RawCurve(time, flux, np.ones(n), np.zeros(n, dtype=np.int32), None), 30.0)
+    assert isinstance(curve, CleanCurve)
+    return curve
+
+
+def changed(curve: CleanCurve, rows: Any, change: Any) -> CleanCurve:
+    flux = curve.flux.copy()
+    flux[rows] += change
+    return replace(curve, flux=flux)
+
+
+def with_clean(recipe: Recipe, **values: Any) -> Recipe:
+    return replace(recipe, clean=replace(recipe.clean, **values))
+
+
+def test_nothing_is_clipped_unless_asked_for() -> None:
+    curve = changed(curve_of(), [500, 900], [300.0, -300.0])
+    assert clip(curve, CleanConfig()) == (curve, 0)
+
+
+def test_flares_go_and_dips_stay() -> None:
+    curve = curve_of()
+    flare = np.arange(500, 506)
+    dip = np.arange(1000, 1030)
+    damaged = changed(changed(curve, flare, 60 * np.exp(-np.arange(6.0) / 3)), dip, -200.0)
+    damaged = changed(damaged, [1500, 1700, 1701], [-40.0, -40.0, -40.0])
+    clipped, count = clip(damaged, CLIPPING)
+    lost = np.setdiff1d(damaged.time, clipped.time)
+    assert count == lost.size
+    np.testing.assert_array_equal(lost, damaged.time[[*flare, 1500, 1700, 1701]])
+    assert np.isin(damaged.time[dip], clipped.time).all()
+    for part in ("flux", "flux_err", "quality", "segment"):
+        assert getattr(clipped, part).size == clipped.time.size
+
+
+def test_only_flares_or_only_outliers() -> None:
+    damaged = changed(curve_of(), [500, 501, 502, 1500], [60.0, 50.0, 40.0, -40.0])
+    assert clip(damaged, replace(CLIPPING, outlier_sigma=0.0))[1] == 3
+    # Three points in a row are no single outlier, upwards or downwards.
+    assert clip(damaged, replace(CLIPPING, flare_sigma=0.0))[1] == 1
+
+
+@pytest.mark.parametrize("period", [0.25, 0.6, 30.0])
+def test_rotation_is_not_clipped(period: float) -> None:
+    assert clip(curve_of(period=period), CLIPPING)[1] == 0
+
+
+@pytest.mark.real
+def test_the_dips_of_kic_8462852_stay_as_deep(real_data: Path, tmp_path: Path) -> None:
+    recipe = make_recipe(real_data / "kepler" / "kplr008462852-*.fits")
+    stores = [
+        run_ingest(with_clean(recipe, flare_sigma=sigma, outlier_sigma=sigma), tmp_path / str(sigma))[1]
+        for sigma in (0.0, 6.0)
+    ]
+    deepest = [store.read(store.stars["star_id"])[0].flux.min() for store in stores]
+    assert deepest[0] == pytest.approx(deepest[1], abs=1e-4) and deepest[0] < 0.85
+    assert 0 < stores[1].stars["n_clipped"][0] < 100
+
+
+def test_transits_are_left_out_and_counted(tmp_path: Path) -> None:
+    write_kepler(tmp_path, 5, quarter=5)
+    write_kepler(tmp_path, 6, quarter=5)
+    table = tmp_path / "planets.txt"
+    # Mid-transit at BKJD 500.5, once as days of Kepler and once as a full Julian date.
+    table.write_text("star, period, epoch, duration\nKIC 5, 1.0, 500.5, 6\nkic 6, 1.5, 2455333.5, 3\n")
+    _, store = run_ingest(with_clean(make_recipe(tmp_path), ephemerides=str(table)), tmp_path / "store")
+    for name, period, hours in (("KIC 5", 1.0, 6.0), ("KIC 6", 1.5, 3.0)):
+        row = star_row(store, name)
+        (curve,) = store.read([row["star_id"]])
+        assert row["n_points"] == 200 - row["n_in_transit"] < 200
+        phase = (curve.time - 500.5 + period / 2) % period - period / 2
+        assert np.all(np.abs(phase) > hours / 48)
+        assert row["n_in_transit"] == pytest.approx(200 * hours / 24 / period, abs=10)
+
+
+def test_transits_of_a_curve_without_errors() -> None:
+    raw = RawCurve(np.arange(100.0), np.ones(100), None, np.zeros(100, dtype=np.int32), None)
+    kept, count = drop_transits(raw, [Transit(10.0, 3.0, 0.5)], 0.0)
+    assert count == 10 and kept.flux_err is None and not np.any(kept.time % 10 == 3)
+    assert drop_transits(raw, [], 0.0) == (raw, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "star,period\nKIC 5,1\n",
+        "star,period,epoch,duration\nKIC 5,-1,0,3\n",
+        "star,period,epoch,duration\nKIC 5,a,0,3\n",
+    ],
+)
+def test_a_wrong_ephemeris_is_one_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "e.csv").write_text(text)
+    with pytest.raises(InputError, match=r"e\.csv, line 2: an ephemeris has star,period,epoch,duration"):
+        read_ephemerides(str(tmp_path / "e.csv"))
+    with pytest.raises(InputError, match="cannot be read"):
+        read_ephemerides(str(tmp_path / "none.csv"))
+
+
+def test_another_ephemeris_is_other_input(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", table_columns())
+    table = tmp_path / "planets.txt"
+    table.write_text("star,period,epoch,duration\na,7,3,48\n")
+    recipe = with_clean(make_recipe(tmp_path), ephemerides=str(table))
+    _, store = run_ingest(recipe, tmp_path / "store")
+    assert star_row(store, "a")["n_in_transit"] > 0
+    assert run_ingest(recipe, tmp_path / "store")[0].kept
+    table.write_text("star,period,epoch,duration\na,7,4,48\n")
+    with pytest.raises(InputError, match="cleaned otherwise"):
+        run_ingest(recipe, tmp_path / "store")
+
+
+def test_the_orbits_of_a_sector_are_segments_if_asked_for(tmp_path: Path) -> None:
+    columns = signal(n=400, start=1600, step=TWO_MINUTES)
+    columns["time"][200:] += 1.0
+    columns["quality"][7] = 1
+    write_official(tmp_path / "x.fits", "TESS", 77, 12, columns)
+    write_kepler(tmp_path, 5)
+    for orbits in (False, True):
+        _, store = run_ingest(with_clean(make_recipe(tmp_path), orbits=orbits), tmp_path / f"store{orbits}")
+        row = star_row(store, "TIC 77")
+        assert (row["n_segments"], row["n_masked"]) == (1 + orbits, 1)
+        assert star_row(store, "KIC 5")["n_segments"] == 1
+        (curve,) = store.read([row["star_id"]])
+        np.testing.assert_array_equal(np.unique(curve.segment), range(1 + orbits))
