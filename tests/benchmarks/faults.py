@@ -127,7 +127,7 @@ def finish(kind: str, victim: str, folder: Path, random: np.random.Generator) ->
                 if found := started.victims(victim):
                     os.kill(int(random.choice(found)), signal.SIGKILL)
                     killed = time.monotonic() - begun
-            codes = [driver.wait(300) for driver in started.drivers]
+            codes = [driver.wait(900) for driver in started.drivers]
         finally:
             started.end()
         if not any(codes):

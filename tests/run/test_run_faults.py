@@ -18,6 +18,7 @@ from run_functions import device, hang_on_three, square
 from run_surveys import content, spotcat, start, write_recipe, write_site
 
 from spotcat.config import Site
+from spotcat.run.cluster import interrupts_later
 from spotcat.run.environment import ONE_GPU, check_device, dask_environment, heal, prepared
 from spotcat.run.events import read_events
 from spotcat.run.executors import WorkerDied, make_executor
@@ -130,6 +131,19 @@ def test_a_worker_without_a_gpu_of_its_own_refuses(seen: str, monkeypatch: pytes
         check_device()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
     check_device()
+
+
+def test_ctrl_c_waits_while_workers_start_and_is_not_for_them(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), interrupts_later():
+        os.kill(os.getpid(), signal.SIGINT)
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        os.kill(child.pid, signal.SIGINT)
+        time.sleep(0.2)
+        assert child.poll() is None
+    child.kill()
+    assert child.wait() == -signal.SIGKILL
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_programs_written_by_half_are_deleted(tmp_path: Path) -> None:

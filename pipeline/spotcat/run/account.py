@@ -43,12 +43,11 @@ def account(folder: RunFolder, work: Work) -> dict[str, Any]:
     fits = [event for event in events if event["event"] == "fitted"]
     done = [event for event in events if event["event"] == "chunk done"]
     offered = sum(event["wall"] * event["workers"] for event in fits)
-    catalog = open_catalog(folder.catalog)
-    reasons = Counter(reason for reason in catalog.column("reason").tolist() if reason)
+    reason = open_catalog(folder.catalog).column("reason")
     return {
-        "stars": len(catalog),
+        "stars": len(reason),
         "chunks": len(work.chunks),
-        "reasons": dict(reasons.most_common()),
+        "reasons": dict(Counter(filter(None, reason.tolist())).most_common()),
         "drivers": counts["began"],
         "handed_out_again": counts["chunk began"] - counts["chunk done"],
         "seconds": {

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import signal
-from contextlib import ExitStack
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -38,15 +41,12 @@ def start_local(stack: ExitStack, site: Site, n_items: int) -> Any:
     import dask
     from distributed import Client, SpecCluster
 
-    stack.enter_context(dask.config.set({**dask_settings(site), **_folder(site)}))
+    stack.enter_context(dask.config.set(_settings(site)))
+    workers = dict(enumerate(_nannies(site, n_items)))
     try:
-        cluster = stack.enter_context(
-            SpecCluster(
-                workers=dict(enumerate(_nannies(site, n_items))),
-                scheduler=_scheduler(),
-                silence_logs=logging.CRITICAL,
-            )
-        )
+        with interrupts_later():
+            cluster = SpecCluster(workers=workers, scheduler=_scheduler(), silence_logs=logging.CRITICAL)
+            stack.enter_context(cluster)
     except (OSError, RuntimeError, TimeoutError) as error:
         raise RunError(f"worker processes cannot be started ({error}); try a site with executor = 'serial'") from error
     return stack.enter_context(Client(cluster, set_as_default=False))
@@ -84,6 +84,29 @@ def join(stack: ExitStack, site: Site) -> Any:
 def on_gpus(site: Site) -> bool:
     """Whether a site's worker processes have a GPU each."""
     return site.platform == "cuda" or site.slurm.gpus_per_node > 0
+
+
+@contextmanager
+def interrupts_later() -> Iterator[None]:
+    """Hold Ctrl-C back until the block ends; processes that it starts, or whose parent it starts, never hear it.
+
+    A cluster that is interrupted while it starts cannot be closed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    # Threads and processes inherit what is blocked; multiprocessing would unblock it where its tracker is started.
+    resource_tracker.ensure_running()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 def n_workers(site: Site) -> int:
@@ -124,8 +147,11 @@ def _scheduler() -> dict[str, Any]:
     return {"cls": Scheduler, "options": {"host": "127.0.0.1", "port": 0, "dashboard_address": ":0"}}
 
 
-def _folder(site: Site) -> dict[str, str]:
-    return {"temporary-directory": site.scratch} if site.scratch else {}
+def _settings(site: Site) -> dict[str, object]:
+    """Dask's settings in this process."""
+    # Dask looks back this long after a death and dismisses a worker that it finds dead again at that moment.
+    settings = {**dask_settings(site), "distributed.deploy.lost-worker-timeout": "10000h"}
+    return settings | ({"temporary-directory": site.scratch} if site.scratch else {})
 
 
 def _affordable() -> int:

@@ -91,8 +91,6 @@ def dask_settings(site: Site) -> dict[str, object]:
         # A worker that dies takes the blame for what it worked on; the third death is no accident.
         "distributed.scheduler.allowed-failures": 2,
         "distributed.scheduler.no-workers-timeout": f"{site.patience}s",
-        # Dask looks back this long after a death and dismisses a worker that it finds dead again at that moment.
-        "distributed.deploy.lost-worker-timeout": "10000h",
         # Items are few and long: moving them about gains nothing.
         "distributed.scheduler.work-stealing": False,
         "distributed.worker.profile.enabled": False,
