@@ -100,6 +100,8 @@ class FitConfig:
     """Stars fitted together; also the size of a chunk."""
     detection: float = 12.0
     """Log-likelihood gain over no rotation from which a rotation counts as detected."""
+    false_alarm: float = 0.01
+    """Largest probability that a star without rotation gains as much."""
 
 
 @dataclass(frozen=True)
@@ -293,6 +295,7 @@ def _recipe_rules(recipe: Recipe) -> Rules:
             "fit.refine_steps, fit.confirm_steps and fit.polish_steps must be positive",
         ),
         (fit.batch >= 1, "fit.batch must be positive"),
+        (0 < fit.false_alarm <= 1, "fit.false_alarm must lie in (0, 1]"),
         *_simulate_rules(recipe.simulate),
         (min(recipe.check.n_stars, recipe.check.n_quiet) >= 1, "check.n_stars and check.n_quiet must be positive"),
     ]

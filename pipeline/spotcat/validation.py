@@ -17,11 +17,12 @@ from spotcat.catalog.atomic import write_file
 from spotcat.check.assess import COLUMNS, Figure, assess, false_alarms
 from spotcat.check.calibrate import learn
 from spotcat.check.populations import QUIET, population
+from spotcat.check.quiet import transits
 from spotcat.check.recovery import found_for, read_truth
 from spotcat.check.simulate import simulate_survey, truth_path
-from spotcat.config import InputConfig, Recipe, Site, SurveyConfig
+from spotcat.config import CheckConfig, InputConfig, Recipe, Site, SurveyConfig
 from spotcat.run.stages import run_survey
-from spotcat.status import Flag, InputError
+from spotcat.status import InputError
 
 REPORT = "validation.json"
 
@@ -53,19 +54,19 @@ def check_recovery(recipe: Recipe, site: Site) -> list[tuple[str, Figure]]:
 def check_calibrate(recipe: Recipe, site: Site, out: Path) -> None:
     """Learn the calibration of the fit from the sets of a recipe and write it to a file."""
     rotating: dict[str, list[np.ndarray]] = {}
-    quiet: list[np.ndarray] = []
+    quiet: dict[str, list[np.ndarray]] = {"lnl_rotation": [], "baseline": []}
     for name, found, truth in _surveys(recipe, site):
         if name.endswith(QUIET):
-            dips = (found["flags"].astype(int) & Flag.ECLIPSES_SUSPECTED) > 0
-            quiet.append(np.where(dips, -np.inf, found["lnl_rotation"]))  # that flag speaks against rotation
+            for key, parts in quiet.items():
+                parts.append(found[key][truth["family"] != transits.__name__])
             continue
         known = {**found, **{f"true_{key}": truth[key] for key in ("prot", "spot_lifetime")}}
         for key, values in known.items():
             rotating.setdefault(key, []).append(values)
-    columns = {key: np.concatenate(parts) for key, parts in rotating.items()}
+    columns, silent = ({k: np.concatenate(v) for k, v in parts.items()} for parts in (rotating, quiet))
     sets = " ".join(f"{name}:{recipe.check.n_stars}" for name in recipe.check.sets)
     version = f"spotcat {__version__}, seed {recipe.survey.seed}, {sets}"
-    write_file(out, learn(columns, np.concatenate(quiet).tolist(), version).to_json().encode())
+    write_file(out, learn(columns, silent, version).to_json().encode())
 
 
 def table(figures: list[tuple[str, Figure]]) -> str:
@@ -91,6 +92,7 @@ def _surveys(recipe: Recipe, site: Site) -> Iterator[tuple[str, dict[str, np.nda
             survey=SurveyConfig(name, str(folder / "run"), recipe.survey.seed),
             input=InputConfig(files=(str(folder / "stars" / "*.ecsv"),)),
             simulate=replace(population(name), folder=str(folder / "stars"), n_stars=n_stars),
+            check=CheckConfig(),
         )
         simulate_survey(survey)
         catalog = open_catalog(run_survey(survey, site).path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spotcat.check.calibrate import ALARM_GAINS, BASELINE_EDGES, FEWEST, GAIN_EDGES, learn
+from spotcat.check.calibrate import BASELINE_EDGES, FEWEST, GAIN_EDGES, learn
 from spotcat.fit.calibration import LEVELS, QUANTITIES, calibrated, read, shipped
 from spotcat.status import LifetimeFlag
 
@@ -28,13 +28,16 @@ def survey(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def quiet() -> np.ndarray:
-    return np.random.default_rng(1).exponential(1.5, 2000)
+def quiet() -> dict[str, np.ndarray]:
+    """Gains twice as large in short light curves; none of the longest."""
+    rng = np.random.default_rng(1)
+    baseline = np.repeat([27.0, 150.0], 2000)
+    return {"lnl_rotation": rng.exponential(1.5, 4000) * np.where(baseline < 60, 2, 1), "baseline": baseline}
 
 
-def test_intervals_hold_the_truth_of_other_stars_as_often_as_they_say(quiet: np.ndarray) -> None:
+def test_intervals_hold_the_truth_of_other_stars_as_often_as_they_say(quiet: dict[str, np.ndarray]) -> None:
     rng = np.random.default_rng(2)
-    table = learn(survey(rng, 6000), quiet.tolist(), "test")
+    table = learn(survey(rng, 6000), quiet, "test")
     fresh = survey(rng, 6000)
     raw = {f"{n}_{end}": fresh[f"{n}_{end}_raw"] for n in QUANTITIES for end in ("lower", "upper")}
     got = calibrated(fresh | raw, table)
@@ -52,29 +55,35 @@ def test_intervals_hold_the_truth_of_other_stars_as_often_as_they_say(quiet: np.
         np.testing.assert_array_equal(got[f"{name}_lower_raw"], raw[f"{name}_lower"])
 
 
-def test_a_regime_with_few_stars_borrows_those_of_its_baseline(quiet: np.ndarray) -> None:
+def test_a_regime_with_few_stars_borrows_those_of_its_baseline(quiet: dict[str, np.ndarray]) -> None:
     rng = np.random.default_rng(3)
     stars = survey(rng, 3000)
     rare = (stars["lnl_rotation"] > GAIN_EDGES[-1]) & (stars["baseline"] == 27)
     keep = ~rare | (np.cumsum(rare) < FEWEST)
-    table = learn({k: v[keep] for k, v in stars.items()}, quiet.tolist(), "test")
+    table = learn({k: v[keep] for k, v in stars.items()}, quiet, "test")
     scores = np.abs(np.log(stars["prot"] / stars["true_prot"])) / np.log(stars["prot"] / stars["prot_lower_raw"])
     own = scores[keep & (stars["baseline"] == 27)]
     assert table.factors["prot_68"][-1][0] == pytest.approx(np.quantile(own, 0.68), rel=0.02)
 
 
-def test_the_false_alarm_probability_is_the_fraction_of_quiet_stars(quiet: np.ndarray) -> None:
-    table = learn(survey(np.random.default_rng(4), 1000), quiet.tolist(), "test")
-    for gain in (2.0, 4.0, 6.0):
-        assert table.false_alarm(np.array([gain]))[0] == pytest.approx(np.mean(quiet >= gain), rel=0.15)
-    beyond = table.false_alarm(np.array([-5.0, 12.0, 20.0, 100.0]))
-    assert beyond[0] == pytest.approx(np.mean(quiet >= ALARM_GAINS[0]), rel=0.1)
+def test_the_false_alarm_probability_is_the_fraction_of_quiet_stars(quiet: dict[str, np.ndarray]) -> None:
+    table = learn(survey(np.random.default_rng(4), 1000), quiet, "test")
+    gain = quiet["lnl_rotation"]
+    for length in (27.0, 150.0):
+        own = gain[quiet["baseline"] == length]
+        for x in (2.0, 4.0, 6.0):
+            got = table.false_alarm(np.array([x]), np.array([length]))[0]
+            assert got == pytest.approx(np.mean(own >= x), rel=0.15)
+    long = table.false_alarm(np.array([4.0]), np.array([1400.0]))[0]  # has none of its own
+    assert long == pytest.approx(np.mean(gain >= 4), rel=0.05)
+    beyond = table.false_alarm(np.array([-5.0, 12.0, 20.0, 100.0]), np.full(4, 150.0))
+    assert beyond[0] == 1
     assert beyond[1] == pytest.approx(np.exp(-12 / 1.5), rel=1.0)
     assert np.all(np.diff(beyond) < 0)
 
 
-def test_a_table_survives_its_text_and_the_shipped_one_is_whole(quiet: np.ndarray) -> None:
-    table = learn(survey(np.random.default_rng(5), 500), quiet.tolist(), "test")
+def test_a_table_survives_its_text_and_the_shipped_one_is_whole(quiet: dict[str, np.ndarray]) -> None:
+    table = learn(survey(np.random.default_rng(5), 500), quiet, "test")
     assert read(table.to_json()) == table
     own = shipped()
     for name in QUANTITIES:

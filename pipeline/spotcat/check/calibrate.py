@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -14,16 +14,16 @@ BASELINE_EDGES = (60.0, 500.0)
 """Between a TESS sector, half a year, and a whole mission [d]."""
 FEWEST = 40
 """A regime with fewer stars borrows those of the same baseline, and where they are too few, all."""
-ALARM_GAINS = tuple(float(gain) for gain in range(1, 13))
+ALARM_GAINS = tuple(float(gain) for gain in range(0, 32, 2))
 
 
-def learn(rotating: Mapping[str, np.ndarray], quiet_gain: Sequence[float], version: str) -> Calibration:
+def learn(rotating: Mapping[str, np.ndarray], quiet: Mapping[str, np.ndarray], version: str) -> Calibration:
     """Make a table.
 
     Args:
         rotating: of simulated rotators, the columns ``lnl_rotation``, ``baseline``, ``lifetime_flag``, the quantities
             with their raw intervals, and ``true_prot`` and ``true_spot_lifetime``, NaN where there is no truth; (n,).
-        quiet_gain: ``lnl_rotation`` of simulated stars without rotation.
+        quiet: of simulated stars without rotation or dips, ``lnl_rotation`` and ``baseline``; arrays of shape (m,).
         version: what to call it.
     """
     regime = np.digitize(rotating["lnl_rotation"], GAIN_EDGES), np.digitize(rotating["baseline"], BASELINE_EDGES)
@@ -38,7 +38,12 @@ def learn(rotating: Mapping[str, np.ndarray], quiet_gain: Sequence[float], versi
                 [_quantile(score, regime, (i, j), level / 100) for j in range(len(BASELINE_EDGES) + 1)]
                 for i in range(len(GAIN_EDGES) + 1)
             ]
-    return Calibration(version, GAIN_EDGES, BASELINE_EDGES, factors, ALARM_GAINS, _ln_alarm(np.asarray(quiet_gain)))
+    place = np.digitize(quiet["baseline"], BASELINE_EDGES)
+    alarms = []
+    for j in range(len(BASELINE_EDGES) + 1):
+        own = quiet["lnl_rotation"][place == j]
+        alarms.append(_ln_alarm(own if own.size >= FEWEST else quiet["lnl_rotation"]))
+    return Calibration(version, GAIN_EDGES, BASELINE_EDGES, factors, ALARM_GAINS, tuple(alarms))
 
 
 def _quantile(score: np.ndarray, regime: tuple[np.ndarray, np.ndarray], place: tuple[int, int], level: float) -> float:

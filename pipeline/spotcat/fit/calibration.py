@@ -3,7 +3,8 @@
 A Laplace interval knows neither that the wrong mode may have won nor that spots are few.  In each regime of gain and
 baseline the factor is kept that, applied to the interval's half-width in the logarithm, made it hold the truth as
 often as it says (split conformal prediction: Vovk, Gammerman & Shafer 2005, Algorithmic Learning in a Random World).
-The false-alarm probability is the fraction of simulated stars without rotation with as much gain.
+The false-alarm probability is the fraction of simulated stars without rotation, of the same baseline, that gain as
+much; transits do not count, which are told by their dips.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ class Calibration:
         gain: edges between the regimes of ``lnl_rotation``, ascending, length g.
         baseline: edges between those of ``baseline`` [d], ascending, length b.
         factors: for each quantity and level, such as ``prot_68``, g + 1 rows of b + 1 factors.
-        alarm_gain: ascending values of ``lnl_rotation``.
-        ln_alarm: logarithm of the false-alarm probability at each.
+        alarm_gain: ascending values of ``lnl_rotation``, length a.
+        ln_alarm: logarithm of the false-alarm probability at each, for each regime of baseline; b + 1 rows of a.
     """
 
     version: str
@@ -41,19 +42,22 @@ class Calibration:
     baseline: tuple[float, ...]
     factors: dict[str, list[list[float]]]
     alarm_gain: tuple[float, ...]
-    ln_alarm: tuple[float, ...]
+    ln_alarm: tuple[tuple[float, ...], ...]
 
     def factor(self, quantity: str, level: int, gain: np.ndarray, baseline: np.ndarray) -> np.ndarray:
         """Factor of each star; `quantity` of ``QUANTITIES``, `level` of ``LEVELS``, arrays of shape (n,)."""
         table = np.array(self.factors[f"{quantity}_{level}"])
         return table[np.digitize(gain, self.gain), np.digitize(baseline, self.baseline)]
 
-    def false_alarm(self, gain: np.ndarray) -> np.ndarray:
-        """Probability that a star without rotation gains as much; exponential beyond the table."""
-        x, y = np.array(self.alarm_gain), np.array(self.ln_alarm)
-        slope = (y[-1] - y[-2]) / (x[-1] - x[-2])
-        beyond = np.maximum(gain - x[-1], 0) * slope
-        return np.exp(np.minimum(np.interp(gain, x, y) + beyond, 0.0))
+    def false_alarm(self, gain: np.ndarray, baseline: np.ndarray) -> np.ndarray:
+        """Probability that a star without rotation gains as much, shape (n,); exponential beyond the table."""
+        x = np.array(self.alarm_gain)
+        rows = []
+        for y in np.array(self.ln_alarm):
+            beyond = np.maximum(gain - x[-1], 0) * (y[-1] - y[-2]) / (x[-1] - x[-2])
+            rows.append(np.interp(gain, x, y) + beyond)
+        chosen = np.digitize(baseline, self.baseline)
+        return np.exp(np.minimum(np.choose(chosen, rows), 0.0))
 
     def to_json(self) -> str:
         """Text that `read` reads back."""
@@ -63,7 +67,7 @@ class Calibration:
 def read(text: str) -> Calibration:
     """A table from its JSON text."""
     plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(text).items()}
-    return Calibration(**plain)
+    return Calibration(**plain | {"ln_alarm": tuple(tuple(row) for row in plain["ln_alarm"])})
 
 
 @cache
@@ -84,7 +88,7 @@ def calibrated(columns: Mapping[str, np.ndarray], table: Calibration) -> dict[st
         each quantity Q, and ``false_alarm``.
     """
     gain, baseline = columns["lnl_rotation"], columns["baseline"]
-    out = {"false_alarm": table.false_alarm(gain)}
+    out = {"false_alarm": table.false_alarm(gain, baseline)}
     for name in QUANTITIES:
         value, lower, upper = (columns[key] for key in (name, f"{name}_lower", f"{name}_upper"))
         half = half_width(lower, upper)

@@ -166,6 +166,7 @@ class DaskExecutor:
     def _outcome(self, future: Any, item: T) -> Any:
         from distributed import KilledWorker
         from distributed.client import FutureCancelledError
+        from distributed.comm import CommClosedError
         from distributed.scheduler import NoValidWorkerError, NoWorkerError
 
         try:
@@ -174,5 +175,5 @@ class DaskExecutor:
             return WorkerDied(item)
         except (NoWorkerError, NoValidWorkerError):
             raise RunStopped(f"no worker process has been alive for {self._patience} s; run again to go on") from None
-        except FutureCancelledError as error:
+        except (FutureCancelledError, CommClosedError) as error:
             raise RunStopped("the scheduler of the workers died; run again to go on") from error
