@@ -28,7 +28,7 @@ the baseline were right to 30 %, two in ten between that and half of it."""
 
 DIP_SKEWNESS, DIP_HARMONICS = -2.0, 2.5
 """Flux more skewed than this, or a third or fourth harmonic this much in ln above what spots give beside the first, has
-dips: two of 400 simulated rotators, nine in ten of the transits that gained as much as rotation."""
+dips: one in two hundred simulated rotators, most of the transits that gain as much as rotation."""
 STRICT_LIVES, STRICT_CYCLES = 3.0, 50.0
 """Spots that outlive so many baselines, over so many cycles, may be no spots."""
 
