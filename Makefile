@@ -22,7 +22,7 @@ demo: $(READY)
 
 # Two processes, each file in one: its tests share what they have fitted.
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff check pipeline tests workflows docs
