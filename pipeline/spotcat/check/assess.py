@@ -79,10 +79,10 @@ def assess(name: str, found: Mapping[str, np.ndarray], truth: Mapping[str, np.nd
     ]
     figures += _coverage("prot", found, truth["prot"], np.ones(seen.size, bool))
     order = np.argsort(np.argsort(found["rvar"])) * 3 // seen.size
+    inside = covered(found, "prot", "", truth["prot"])
     for third, words in enumerate(("weakest", "middle", "strongest")):
-        some = order == third
-        inside = covered(found, "prot", "", truth["prot"])
-        figures.append(Figure(f"68 % intervals of prot that hold it, {words} third", float(inside[some].mean())))
+        share = float(inside[order == third].mean())
+        figures.append(Figure(f"68 % intervals of prot that hold it, {words} third", share))
     return figures + _lifetimes(found, truth)
 
 

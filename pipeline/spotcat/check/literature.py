@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from spotcat.check.recovery import TOLERANCE, matches
 from spotcat.config import nearest, read_as
 from spotcat.status import Flag, InputError
 
-CLOSE, NEAR = 0.05, 0.10
-"""Relative differences up to which two periods agree, closely and nearly."""
+CLOSE = 0.05
+"""Periods that differ by no more than this fraction agree closely."""
 
 
 @dataclass(frozen=True)
@@ -119,19 +120,16 @@ def agreement(found: Mapping[str, Any], published: Mapping[str, float]) -> Agree
     theirs = np.array([published[names[row]] for row in rows])
     ours, flags = (np.asarray(found[key])[rows] for key in ("prot", "flags"))
 
-    def off(factor: float) -> np.ndarray:
-        return np.abs(ours / (factor * theirs) - 1)
-
     def share(which: np.ndarray) -> float:
         return float(which.mean()) if rows.size else np.nan
 
-    near = off(1.0) <= NEAR
-    half, double = (~near & (off(factor) <= NEAR) for factor in (0.5, 2.0))
-    outliers = np.flatnonzero((off(1.0) > CLOSE) & ((flags == 0) | ~(near | half | double)))
+    close = np.abs(ours / theirs - 1) <= CLOSE
+    near, half, double = matches(ours, theirs)
+    outliers = np.flatnonzero(~close & ((flags == 0) | ~(near | half | double)))
     return Agreement(
         int(common.sum()),
         rows.size,
-        share(off(1.0) <= CLOSE),
+        share(close),
         share(near),
         share(half),
         share(double),
@@ -146,7 +144,7 @@ def in_words(source: Source, result: Agreement) -> str:
     """The comparison as text."""
     lines = [
         f"{source.reference} ({source.bibcode}): {result.n_common} common stars, {result.n_rotating} called rotators",
-        f"  within {CLOSE:.0%} {result.close:.1%}, within {NEAR:.0%} {result.near:.1%}, "
+        f"  within {CLOSE:.0%} {result.close:.1%}, within {TOLERANCE:.0%} {result.near:.1%}, "
         f"half {result.half:.1%}, double {result.double:.1%}",
     ]
     lines += [f"  {o.name:16} {o.prot:9.4f} d, published {o.published:9.4f} d  {o.words}" for o in result.outliers]

@@ -53,14 +53,19 @@ def recovery(period: np.ndarray, peq: np.ndarray, prot: np.ndarray) -> Recovery:
     """
     if len(period) == 0:
         raise ValueError("recovery of no stars")
+    right, half, double = matches(period, peq, prot)
+    return Recovery(len(period), float(right.mean()), float(half.mean()), float(double.mean()))
+
+
+def matches(period: np.ndarray, *true: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whether each period is within `TOLERANCE` of a true one [d], else of half, else of twice one; (n,) each."""
 
     def near(factor: float) -> np.ndarray:
-        return np.any([np.abs(period / (factor * true) - 1) <= TOLERANCE for true in (peq, prot)], axis=0)
+        return np.any([np.abs(period / (factor * each) - 1) <= TOLERANCE for each in true], axis=0)
 
     right = near(1.0)
     half = near(0.5) & ~right
-    double = near(2.0) & ~right & ~half
-    return Recovery(len(period), float(right.mean()), float(half.mean()), float(double.mean()))
+    return right, half, near(2.0) & ~right & ~half
 
 
 def recovery_table(rows: Mapping[str, Recovery]) -> str:
