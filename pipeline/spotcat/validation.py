@@ -16,7 +16,7 @@ from spotcat import __version__
 from spotcat.catalog.atomic import write_file
 from spotcat.check.assess import COLUMNS, Figure, assess, false_alarms
 from spotcat.check.calibrate import learn
-from spotcat.check.populations import QUIET, population
+from spotcat.check.populations import QUIET, population, sized
 from spotcat.check.quiet import transits
 from spotcat.check.recovery import found_for, read_truth
 from spotcat.check.simulate import simulate_survey, truth_path
@@ -60,11 +60,11 @@ def check_calibrate(recipe: Recipe, site: Site, out: Path) -> None:
             for key, parts in quiet.items():
                 parts.append(found[key][truth["family"] != transits.__name__])
             continue
-        known = {**found, **{f"true_{key}": truth[key] for key in ("prot", "spot_lifetime")}}
+        known = {**found, **{f"true_{key}": truth[key] for key in ("prot", "peq", "spot_lifetime")}}
         for key, values in known.items():
             rotating.setdefault(key, []).append(values)
     columns, silent = ({k: np.concatenate(v) for k, v in parts.items()} for parts in (rotating, quiet))
-    sets = " ".join(f"{name}:{recipe.check.n_stars}" for name in recipe.check.sets)
+    sets = " ".join(":".join(map(str, sized(entry, recipe.check.n_stars))) for entry in recipe.check.sets)
     version = f"spotcat {__version__}, seed {recipe.survey.seed}, {sets}"
     write_file(out, learn(columns, silent, version).to_json().encode())
 
@@ -84,9 +84,8 @@ def _surveys(recipe: Recipe, site: Site) -> Iterator[tuple[str, dict[str, np.nda
 
     if not recipe.check.sets:
         raise InputError("the recipe names no set; give check.sets, such as ['half-year', 'half-year-quiet']")
-    for name in recipe.check.sets:
+    for name, n_stars in [sized(entry, recipe.check.n_stars) for entry in recipe.check.sets]:
         folder = Path(recipe.survey.output) / name
-        n_stars = recipe.check.n_quiet if name.endswith(QUIET) else recipe.check.n_stars
         survey = replace(
             recipe,
             survey=SurveyConfig(name, str(folder / "run"), recipe.survey.seed),

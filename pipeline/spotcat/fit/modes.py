@@ -86,7 +86,7 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
         Leading axis n.
     """
     n, k = starts.place.shape
-    layout = grid.layout(config.n_harm)
+    layout = grid.layout(config)
     stars = GridStar(*(jnp.asarray(getattr(batch, name)) for name in GridStar._fields))
     seen = periodogram(stars.y[:, None], stars.mask[:, None])
     group = _Group(n, k, stars, seen, np.asarray(null_value(seen, layout)), layout, n_segments, config)
