@@ -110,6 +110,8 @@ class FitConfig:
     """The same of harmonic 0: spots that come and go without rotating into view."""
     prior_red: tuple[float, ...] = (-4.0, 6.7)
     """Mean and standard deviation of the ln of red-noise variances relative to the light curve's."""
+    sampler: str = "laplace"
+    """Posterior: laplace for a survey; importance or nuts (the mcmc extra) for chosen stars, far dearer."""
     batch: int = 16
     """Stars fitted together; also the size of a chunk."""
     detection: float = 12.0
@@ -310,6 +312,7 @@ def _recipe_rules(recipe: Recipe) -> Rules:
         ),
         (fit.batch >= 1, "fit.batch must be positive"),
         (0 < fit.false_alarm <= 1, "fit.false_alarm must lie in (0, 1]"),
+        (fit.sampler in ("laplace", "importance", "nuts"), "fit.sampler must be laplace, importance or nuts"),
         (0 <= fit.reliability <= 1, "fit.reliability must lie in [0, 1]"),
         (
             all(len(p) == 2 and p[1] > 0 for p in (fit.prior_decay_ratio, fit.prior_red)),

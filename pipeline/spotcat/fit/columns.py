@@ -9,7 +9,7 @@ import numpy as np
 
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import BucketSpec, GridBatch, Measurements, grid_stars
-from spotcat.fit.calibration import calibrated, shipped
+from spotcat.fit.calibration import QUANTITIES, calibrated, shipped
 from spotcat.fit.classical import autocorrelation_periods, lomb_scargle_periods
 from spotcat.fit.dips import dipping
 from spotcat.fit.modes import Fit
@@ -103,6 +103,9 @@ def _columns(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: 
     }
     columns |= _data_columns(fine, dt, columns["prot"])
     columns |= calibrated(columns, shipped())
+    if config.sampler != "laplace":
+        columns |= _sampled_intervals(columns, fit.draws)
+    columns |= {name: getattr(fit, name) for name in ("n_eff", "pareto_k", "r_hat", "n_divergent")}
     columns["reliability"] = np.where(dips, 0.0, columns["reliability"])
     detected = (fit.gain >= config.detection) & (columns["false_alarm"] <= config.false_alarm)
     columns["rotating"] = (detected & (columns["reliability"] >= config.reliability)).astype(np.int8)
@@ -114,6 +117,15 @@ def _columns(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: 
     columns["status"], columns["flags"] = _status(fit, batch), _flags(columns, dips, periods)
     columns["reason"] = np.array([Status(s).words for s in columns["status"]])
     return columns
+
+
+def _sampled_intervals(columns: dict[str, np.ndarray], draws: Quantities) -> dict[str, np.ndarray]:
+    """The intervals that the calibration of Laplace intervals says nothing of, as they were sampled."""
+    out: dict[str, np.ndarray] = {}
+    for name in QUANTITIES:
+        out |= {f"{name}_{end}": columns[f"{name}_{end}_raw"] for end in ("lower", "upper")}
+        out[f"{name}_lower95"], out[f"{name}_upper95"] = np.percentile(getattr(draws, name), [2.5, 97.5], axis=1)
+    return out
 
 
 def _data_columns(batch: GridBatch, dt: float, prot: np.ndarray) -> dict[str, np.ndarray]:

@@ -92,21 +92,20 @@ def normal_draws(n_theta: int) -> np.ndarray:
     return np.concatenate([half, -half])
 
 
-def laplace_draws(theta: np.ndarray, curvature: np.ndarray, scale: np.ndarray, layout: Layout) -> Quantities:
-    """Quantities at draws from the Laplace approximation.
+def laplace_draws(theta: np.ndarray, curvature: np.ndarray, layout: Layout) -> np.ndarray:
+    """Draws from the Laplace approximation.
 
     Args:
         theta: modes, shape (B, n_theta).
         curvature: information matrices, shape (B, n_theta, n_theta).
-        scale: standard deviations of the relative flux, shape (B,).
         layout: where what is.
 
     Returns:
-        Arrays of shape (B, N_DRAWS).
+        Shape (B, N_DRAWS, n_theta).
     """
     factor = np.linalg.cholesky(positive_definite(curvature))
     moved = np.linalg.solve(np.swapaxes(factor, -1, -2), normal_draws(layout.n_theta).T)
-    return quantities(theta[:, None] + np.swapaxes(moved, -1, -2), scale[:, None], layout)
+    return theta[:, None] + np.swapaxes(moved, -1, -2)
 
 
 def kept(draws: np.ndarray) -> np.ndarray:
