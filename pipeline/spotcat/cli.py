@@ -317,10 +317,10 @@ def _schema(options: argparse.Namespace) -> None:
 
 
 def _show(options: argparse.Namespace) -> None:
-    from spotcat.report.literature import published_period, read_literature
+    from spotcat.catalog.published import published_period, read_periods
     from spotcat.report.star_page import show
 
-    table = read_literature(options.literature) if options.literature else {}
+    table = read_periods(options.literature) if options.literature else {}
     show(options.catalog, options.name, options.out, published_period(table, options.name))
 
 
@@ -346,8 +346,9 @@ def _check_calibrate(options: argparse.Namespace) -> None:
 
 
 def _check_literature(options: argparse.Namespace) -> None:
+    from spotcat.catalog.published import read_periods, read_source
     from spotcat.catalog.query import open_catalog
-    from spotcat.check.literature import agreement, in_words, read_periods, read_source
+    from spotcat.check.literature import agreement, in_words
 
     catalog = open_catalog(options.catalog)
     found = {name: catalog[name].values for name in ("name", "prot", "rotating", "flags")}
@@ -355,7 +356,7 @@ def _check_literature(options: argparse.Namespace) -> None:
         name, separator, file = pair.partition("=")
         if not separator:
             raise InputError(f"--table must be NAME=FILE, got {pair!r}")
-        source = read_source(name if name.endswith(".toml") else f"catalogs/literature/{name}.toml")
+        source = read_source(name)
         print(in_words(source, agreement(found, read_periods(file, source))))
 
 

@@ -20,7 +20,6 @@ from spotcat.fit.buckets import choose_bucket
 from spotcat.gp.grid import GridBatch, fitted_grid
 from spotcat.gp.predict import StarPrediction
 from spotcat.report.fitted import FittedStar, Piece, autocorrelation, densest, load_fitted, stretches
-from spotcat.report.literature import published_period, read_literature
 from spotcat.report.panels import PHASES, folded
 from spotcat.report.star_page import draw, show
 from spotcat.status import InputError, RunError
@@ -232,19 +231,6 @@ def test_residuals_are_what_the_mean_and_the_offsets_leave() -> None:
         star.grid.y[i] - star.prediction.mean[i] - (0.5 if star.grid.segment[i] == 0 else -2.0) for i in star.seen
     ]
     np.testing.assert_allclose(star.residual, expected)
-
-
-def test_literature_is_found_whatever_the_spelling(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("name,period,reference\nKIC 7,3.5,Somebody 2020\nKIC 8,,nobody\n")
-    table = read_literature(tmp_path / "t.csv")
-    assert published_period(table, "kic7") == 3.5
-    assert published_period(table, "KIC 8") is None
-    for text in ("name,prot\na,1\n", "name,period\na,x\n"):
-        (tmp_path / "t.csv").write_text(text)
-        with pytest.raises(InputError, match=r"t\.csv: not a table with the columns name and period"):
-            read_literature(tmp_path / "t.csv")
-    with pytest.raises(InputError, match=r"none\.csv: cannot be read"):
-        read_literature(tmp_path / "none.csv")
 
 
 def test_equal_pages_have_equal_bytes_and_leave_no_trace(run: Path, tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from spotcat.catalog.atomic import replacing_folder, write_file
+from spotcat.catalog.published import Published, published_period, read_periods
 from spotcat.catalog.query import open_catalog
 from spotcat.catalog.selection import Catalog
 from spotcat.report import html
 from spotcat.report.diagrams import plot_against_period, plot_lifetimes, plot_periods
-from spotcat.report.literature import Published, published_period, read_literature
 from spotcat.report.recovery_plot import plot_recovery
 from spotcat.report.summary import Comparison, compare_literature, counts, table_script
 from spotcat.status import InputError
@@ -33,7 +33,7 @@ def report(
     Args:
         catalog_path: the catalog.  Stars get pages where its run folder, with the light curves, is around it.
         out: folder for the page.
-        literature: CSV table of published periods, as `read_literature` takes it.
+        literature: CSV table of published periods, with the columns ``name``, ``period`` [d] and ``reference``.
         stars: names of the stars that get a page; the `N_PAGES` with the clearest rotation if None.
 
     Returns:
@@ -45,7 +45,7 @@ def report(
     """
     catalog_path, out = Path(catalog_path), Path(out)
     catalog = open_catalog(catalog_path)
-    published = read_literature(literature) if literature else {}
+    published = read_periods(literature) if literature else {}
     if out.exists() and any(out.iterdir()) and not (out / html.MARK).exists():
         raise InputError(f"{out}: holds something else than a report; give another folder")
     chosen = _chosen(catalog, catalog_path, stars)
