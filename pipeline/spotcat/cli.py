@@ -112,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     page.add_argument("catalog", metavar="CATALOG")
     page.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
     page.add_argument("--literature", metavar="CSV", help="table of published periods: name, period [d], reference")
+    page.add_argument("--validation", metavar="JSON", help="report of `spotcat check recovery` to draw")
     page.add_argument("--stars", metavar="A,B", help="stars with a page (default: the clearest six)")
     _add_stages(add("simulate", _simulate, "make a survey with known truth"), site=False)
     _add_check(add("check", None, "fit simulated surveys, or compare with published periods"))
@@ -328,7 +329,7 @@ def _report(options: argparse.Namespace) -> None:
     from spotcat.report.survey_page import report
 
     stars = None if options.stars is None else [name.strip() for name in options.stars.split(",") if name.strip()]
-    print(report(options.catalog, options.out, options.literature, stars))
+    print(report(options.catalog, options.out, options.literature, stars, options.validation))
 
 
 def _check_recovery(options: argparse.Namespace) -> None:
