@@ -233,6 +233,12 @@ def test_residuals_are_what_the_mean_and_the_offsets_leave() -> None:
     np.testing.assert_allclose(star.residual, expected)
 
 
+def test_the_page_says_what_cleaning_left_out(tmp_path: Path) -> None:
+    text = draw(_star(n_masked=1306, n_clipped=2, n_in_transit=0), tmp_path / "star.svg").read_text()
+    assert "<!-- left out: 1,306 by the quality mask, 2 as flares or outliers -->" in text
+    assert "left out" not in draw(_star(), tmp_path / "star.svg").read_text()
+
+
 def test_equal_pages_have_equal_bytes_and_leave_no_trace(run: Path, tmp_path: Path) -> None:
     before = dict(matplotlib.rcParams)
     first, second = (show(str(run / "catalog.zarr"), "sim-00000", tmp_path / name) for name in ("a.png", "b.png"))
