@@ -100,6 +100,16 @@ def test_query_sorts_counts_and_searches_the_sky(catalog: Path) -> None:
     assert _spotcat("query", catalog, "--cone", "295,44,0.8", "--count").stdout == "3\n"
 
 
+def test_query_looks_up_a_star_by_columns_that_it_does_not_give(catalog: Path) -> None:
+    asked = ("--star", "kic 4", "--columns", "prot", "--sort", "dec", "--format", "csv")
+    assert _spotcat("query", catalog, "ra > 290", *asked).stdout == "prot\n4.5\n"
+    cone = ("--cone", "295,44,0.8")
+    assert _spotcat("query", catalog, "separation > 0.7", *asked, *cone).stdout == "prot\n4.5\n"
+    (row,) = json.loads(_spotcat("query", catalog, "--star", "kic 4", "--format", "json", *cone).stdout)
+    assert list(row)[-1] == "separation"
+    assert "no star 'kic 9'" in _spotcat("query", catalog, "--star", "kic 9", *cone).stderr
+
+
 def test_query_keeps_reliable_detections(tmp_path: Path) -> None:
     alarm = np.array([0.2, 0.05, 0.001, np.nan, 0.001])
     columns = {"star_id": np.arange(5), "name": np.array(list("abcde")), "status": np.zeros(5, "i1")}

@@ -8,7 +8,6 @@ run works offline, and a run that was interrupted goes on.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import subprocess
 import sys
@@ -18,6 +17,8 @@ from pathlib import Path
 import numpy as np
 
 import spotcat
+from spotcat.catalog.index import plain_name
+from spotcat.catalog.published import read_periods
 from spotcat.catalog.selection import Catalog
 from spotcat.check.recovery import compare, found_for, read_truth, recovery_table
 from spotcat.check.simulate import truth_path
@@ -106,23 +107,18 @@ def run_spotcat(*arguments: object) -> None:
         sys.exit(done.returncode)
 
 
-def published_periods() -> dict[str, tuple[float, str]]:
-    with PUBLISHED.open(newline="") as stream:
-        return {row["name"]: (float(row["period"]), row["reference"]) for row in csv.DictReader(stream)}
-
-
 def real_stars(catalog: Catalog) -> Catalog:
     return catalog.query("mission != 'table'", ["name", "prot", "prot_lower", "prot_upper", "flags"])
 
 
 def print_real_stars(catalog: Catalog) -> None:
-    published = published_periods()
+    published = read_periods(PUBLISHED)
     heads = f"{'star':14}  {'prot [d]':>8}  {'68 % interval':>16}  {'published':>9}  {'differs':>7}"
     print(f"\n{heads}  reference and flags")
     stars = real_stars(catalog)
     for row in range(len(stars)):
         name, prot, lower, upper, flags = (stars.column(key)[row] for key in stars.names)
-        period, reference = published.get(name, (np.nan, ""))
+        period, reference = published.get(plain_name(name), (np.nan, ""))
         known = f"{period:9.4f}  {prot / period - 1:+7.1%}" if reference else f"{'-':>9}  {'-':>7}"
         words = "; ".join([reference or "no published period", *Flag(int(flags)).words])
         print(f"{name:14}  {prot:8.4f}  {lower:7.4f}..{upper:7.4f}  {known}  {words}")

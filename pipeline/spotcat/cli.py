@@ -112,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     page.add_argument("catalog", metavar="CATALOG")
     page.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
     page.add_argument("--literature", metavar="CSV", help="table of published periods: name, period [d], reference")
+    page.add_argument("--validation", metavar="JSON", help="report of `spotcat check recovery` to draw")
     page.add_argument("--stars", metavar="A,B", help="stars with a page (default: the clearest six)")
     _add_stages(add("simulate", _simulate, "make a survey with known truth"), site=False)
     _add_check(add("check", None, "fit simulated surveys, or compare with published periods"))
@@ -317,10 +318,10 @@ def _schema(options: argparse.Namespace) -> None:
 
 
 def _show(options: argparse.Namespace) -> None:
-    from spotcat.report.literature import published_period, read_literature
+    from spotcat.catalog.published import published_period, read_periods
     from spotcat.report.star_page import show
 
-    table = read_literature(options.literature) if options.literature else {}
+    table = read_periods(options.literature) if options.literature else {}
     show(options.catalog, options.name, options.out, published_period(table, options.name))
 
 
@@ -328,7 +329,7 @@ def _report(options: argparse.Namespace) -> None:
     from spotcat.report.survey_page import report
 
     stars = None if options.stars is None else [name.strip() for name in options.stars.split(",") if name.strip()]
-    print(report(options.catalog, options.out, options.literature, stars))
+    print(report(options.catalog, options.out, options.literature, stars, options.validation))
 
 
 def _check_recovery(options: argparse.Namespace) -> None:
@@ -346,8 +347,9 @@ def _check_calibrate(options: argparse.Namespace) -> None:
 
 
 def _check_literature(options: argparse.Namespace) -> None:
+    from spotcat.catalog.published import read_periods, read_source
     from spotcat.catalog.query import open_catalog
-    from spotcat.check.literature import agreement, in_words, read_periods, read_source
+    from spotcat.check.literature import agreement, in_words
 
     catalog = open_catalog(options.catalog)
     found = {name: catalog[name].values for name in ("name", "prot", "rotating", "flags")}
@@ -355,7 +357,7 @@ def _check_literature(options: argparse.Namespace) -> None:
         name, separator, file = pair.partition("=")
         if not separator:
             raise InputError(f"--table must be NAME=FILE, got {pair!r}")
-        source = read_source(name if name.endswith(".toml") else f"catalogs/literature/{name}.toml")
+        source = read_source(name)
         print(in_words(source, agreement(found, read_periods(file, source))))
 
 

@@ -49,7 +49,7 @@ def test_the_store_describes_itself(catalog: Catalog, finished: Path) -> None:
         assert catalog[column.name].dtype == expected
     group = zarr.open_group(finished, mode="r")
     codecs = {type(codec).__name__ for _, array in group.arrays() for codec in array.compressors}
-    assert codecs == {"ZstdCodec", "Crc32cCodec"}
+    assert codecs == {"BloscCodec", "ZstdCodec", "Crc32cCodec"}
 
 
 @pytest.mark.filterwarnings("error")

@@ -16,6 +16,7 @@ from spotcat.catalog.finalise import finalise
 from spotcat.catalog.query import open_catalog
 from spotcat.catalog.schema import COLUMNS, SCHEMA_VERSION
 from spotcat.catalog.selection import Catalog
+from spotcat.catalog.store import Stored, read_together
 from spotcat.catalog.writer import write_part
 from spotcat.status import InputError, RunError
 
@@ -79,6 +80,15 @@ def test_only_the_columns_needed_are_read(catalog_path: Path) -> None:
         catalog.query("prot > 5", ["mag"])
     with pytest.raises(RunError, match=r"kappa: the column is damaged"):
         catalog.query("kappa > 5", ["name"])
+
+
+@pytest.mark.parametrize("rows", [slice(None), slice(2, 5), np.array([7, 0, 7, 3]), np.zeros(0, dtype=int)])
+def test_columns_read_together_are_those_read_one_by_one(catalog: Catalog, rows: slice | np.ndarray) -> None:
+    sources = [*catalog._sources.values(), *catalog.query("star_id >= 0")._sources.values()]
+    for source, values in zip(sources, read_together(sources, rows), strict=True):
+        np.testing.assert_array_equal(values, source.read(rows), err_msg=source.column.name)
+        whole = source.array[...] if isinstance(source, Stored) else source.read()
+        np.testing.assert_array_equal(values, np.asarray(whole)[rows].astype(values.dtype))
 
 
 def test_a_flipped_bit_is_never_read(catalog_path: Path) -> None:

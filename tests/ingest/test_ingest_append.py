@@ -26,6 +26,7 @@ from ingest_files import (
 from spotcat.config import Site
 from spotcat.ingest.pipeline import IngestSummary, ingest
 from spotcat.ingest.store import STAR_COLUMNS, LightCurveStore
+from spotcat.ingest.writer import StoreWriter
 from spotcat.run.executors import make_executor
 from spotcat.status import InputError, Status
 
@@ -124,6 +125,45 @@ def test_a_killed_addition_leaves_the_store_as_it_was(
     _, store = append(folder, path)
     _, at_once = run_ingest(make_recipe(folder), tmp_path / "at once")
     assert_same_stars(store, at_once)
+
+
+@pytest.mark.parametrize("n_done", [4, 9, 13])
+def test_a_killed_ingest_goes_on_where_it_stopped(tmp_path: Path, n_done: int) -> None:
+    """Killed within a shard, between shards, and before the tables; whole shards are not written again."""
+    folder, store = tmp_path / "in", tmp_path / "store"
+    folder.mkdir()
+    for number in (3, 5, 7):
+        for quarter in (4, 5, 6, 7):
+            write_kepler(folder, number, quarter, seed=number + quarter)
+    (folder / "kplr000000009-bad_llc.fits").write_bytes(b"")
+    (folder / "tess2019-s0014-0000000000000001-0100-s_lc.fits").write_bytes(b"")
+    code = (
+        "import os, signal, sys; from pathlib import Path; sys.path.insert(0, sys.argv[3])\n"
+        "from ingest_files import make_recipe\nfrom spotcat.ingest.pipeline import ingest\n"
+        "def progress(done, total):\n"
+        "    if done >= int(sys.argv[4]): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "ingest(make_recipe(sys.argv[1]), Path(sys.argv[2]), progress)\n"
+    )
+    command = [sys.executable, "-c", code, str(folder), str(store), str(Path(__file__).parent), str(n_done)]
+    assert subprocess.run(command, env=os.environ.copy(), timeout=120).returncode == -signals.SIGKILL
+    partial = store.with_name("store.partial")
+    left = {path: path.stat().st_mtime_ns for path in partial.rglob("c/0/0")}
+    assert len(left) == 4 * {4: 1, 9: 3, 13: 4}[n_done]
+    (partial / "kepler" / "left.partial").write_text("by a killed write")
+    run_ingest(make_recipe(folder), store)
+    assert not partial.exists()
+    assert {path: (store / path.relative_to(partial)).stat().st_mtime_ns for path in left} == left
+    run_ingest(make_recipe(folder), tmp_path / "at once")
+    assert tree_bytes(store) == tree_bytes(tmp_path / "at once")
+
+
+def test_what_a_killed_ingest_of_other_files_left_is_taken_away(tmp_path: Path) -> None:
+    recipe = make_recipe(write_kepler(tmp_path, 3))
+    StoreWriter(tmp_path / "store", "another plan").create("kepler/q09-1765s", (1, 10), "f4", {})
+    assert (tmp_path / "store.partial" / "kepler").is_dir()
+    run_ingest(recipe, tmp_path / "store")
+    run_ingest(recipe, tmp_path / "at once")
+    assert tree_bytes(tmp_path / "store") == tree_bytes(tmp_path / "at once")
 
 
 def test_what_cannot_be_appended_is_refused(grown: tuple[Path, Path, dict[str, bytes]]) -> None:

@@ -21,9 +21,11 @@ from ingest_files import (
     write_official,
 )
 
-from spotcat.config import CleanConfig, Recipe
+from spotcat.catalog.query import open_catalog
+from spotcat.config import CleanConfig, FitConfig, InputConfig, Recipe, Site, SurveyConfig
 from spotcat.ingest.clean import CleanCurve, RawCurve, clean
 from spotcat.ingest.clip import Transit, clip, drop_transits, read_ephemerides
+from spotcat.run.stages import run_survey
 from spotcat.status import InputError
 
 CLIPPING = CleanConfig(flare_sigma=6.0, outlier_sigma=6.0)
@@ -157,3 +159,20 @@ def test_the_orbits_of_a_sector_are_segments_if_asked_for(tmp_path: Path) -> Non
         assert star_row(store, "KIC 5")["n_segments"] == 1
         (curve,) = store.read([row["star_id"]])
         np.testing.assert_array_equal(np.unique(curve.segment), range(1 + orbits))
+
+
+def test_the_counts_reach_the_catalog(tmp_path: Path) -> None:
+    columns = signal(n=300)
+    columns["quality"][:7] = 8
+    columns["flux"][[50, 120, 121]] *= 1.5
+    write_official(tmp_path / "kplr000000005-2010174085026_llc.fits", "Kepler", 5, 5, columns)
+    (tmp_path / "planets.csv").write_text("star,period,epoch,duration\nKIC 5,100,504.0,2.0\n")
+    recipe = Recipe(
+        SurveyConfig("few", str(tmp_path / "run"), 1),
+        InputConfig((f"{tmp_path}/*.fits",)),
+        CleanConfig(flare_sigma=40.0, ephemerides=str(tmp_path / "planets.csv")),
+        FitConfig(min_points=1000),
+    )
+    catalog = open_catalog(run_survey(recipe, Site(executor="serial")).path)
+    counts = {name: int(catalog.column(name)[0]) for name in ("n_points", "n_masked", "n_clipped", "n_in_transit")}
+    assert counts == {"n_points": 286, "n_masked": 7, "n_clipped": 3, "n_in_transit": 4}

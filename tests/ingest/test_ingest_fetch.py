@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import shutil
 import signal as signals
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from ingest_files import TWO_MINUTES, make_recipe, run_ingest, signal, write_kep
 
 from spotcat.cli import main
 from spotcat.ingest.archive import MAST, Bucket, Request, is_in_bucket, remotes_of
+from spotcat.ingest.checksums import CHECKSUMS
 from spotcat.ingest.download import Policy, Remote, Server, download
 from spotcat.ingest.fetch import MISSING, FetchSummary, fetch, read_targets
 from spotcat.ingest.reference import quiet_lightkurve
@@ -63,7 +65,8 @@ def run_fetch(archive: Archive, folder: Path, *targets: str, request: Request | 
 
 
 def held(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """The light curves of a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.fits")}
 
 
 def key_of(archive: Archive, *parts: str) -> str:
@@ -160,6 +163,37 @@ def test_whole_files_are_kept_and_damaged_ones_fetched_again(tmp_path: Path, arc
     assert all(path.read_bytes() == archive.files[str(path.relative_to(tmp_path))] for path in paths)
 
 
+def sums(files: dict[str, bytes]) -> str:
+    return "".join(f"{hashlib.sha256(files[key]).hexdigest()}  {key}\n" for key in sorted(files))
+
+
+def test_checksums_are_noted_and_a_single_flipped_bit_is_fetched_again(tmp_path: Path, archive: Archive) -> None:
+    run_fetch(archive, tmp_path, "KIC 8264588")
+    expected = {key: contents for key, contents in archive.files.items() if "8264588" in key}
+    assert (tmp_path / CHECKSUMS).read_text() == sums(expected)
+    if shutil.which("sha256sum"):
+        subprocess.run(["sha256sum", "--check", "--strict", "--quiet", CHECKSUMS], cwd=tmp_path, check=True)
+    path = min(tmp_path.rglob("*.fits"))
+    contents = bytearray(path.read_bytes())
+    contents[12_000] ^= 1
+    path.write_bytes(contents)
+    summary = run_fetch(archive, tmp_path, "KIC 8264588", "KIC 757076")
+    assert (summary.n_fetched, summary.n_kept) == (5, 3)
+    assert held(tmp_path)[str(path.relative_to(tmp_path))] == archive.files[str(path.relative_to(tmp_path))]
+    assert (tmp_path / CHECKSUMS).read_text() == sums(held(tmp_path))
+
+
+def test_what_came_before_the_list_joins_it_and_torn_lines_do_no_harm(tmp_path: Path, archive: Archive) -> None:
+    run_fetch(archive, tmp_path, "KIC 8264588")
+    whole = (tmp_path / CHECKSUMS).read_text()
+    (tmp_path / CHECKSUMS).write_text(whole[:-100])
+    assert run_fetch(archive, tmp_path, "KIC 8264588").n_kept == 4
+    assert (tmp_path / CHECKSUMS).read_text() == whole
+    (tmp_path / CHECKSUMS).unlink()
+    assert run_fetch(archive, tmp_path, "KIC 8264588").n_kept == 4
+    assert (tmp_path / CHECKSUMS).read_text() == whole
+
+
 def test_a_kept_file_of_unknown_size_must_be_whole(tmp_path: Path, archive: Archive) -> None:
     """Without a listing only the file itself tells that it is cut."""
     key = key_of(archive, "kplr008264588", ENDS[6])
@@ -196,6 +230,7 @@ def test_a_killed_fetch_goes_on(tmp_path: Path, archive: Archive) -> None:
         process.send_signal(signals.SIGKILL)
     for path in tmp_path.rglob("*_llc.fits"):
         assert path.read_bytes() == archive.files[str(path.relative_to(tmp_path / "mirror"))]
+    assert (tmp_path / "mirror" / CHECKSUMS).read_text().count("_llc.fits") >= 3
     summary = run_fetch(archive, tmp_path / "mirror", "KIC 8264588", "KIC 757076")
     assert summary.n_kept >= 4 and summary.n_kept + summary.n_fetched == 8 and not summary.missing
 

@@ -20,7 +20,6 @@ from spotcat.fit.buckets import choose_bucket
 from spotcat.gp.grid import GridBatch, fitted_grid
 from spotcat.gp.predict import StarPrediction
 from spotcat.report.fitted import FittedStar, Piece, autocorrelation, densest, load_fitted, stretches
-from spotcat.report.literature import published_period, read_literature
 from spotcat.report.panels import PHASES, folded
 from spotcat.report.star_page import draw, show
 from spotcat.status import InputError, RunError
@@ -234,17 +233,10 @@ def test_residuals_are_what_the_mean_and_the_offsets_leave() -> None:
     np.testing.assert_allclose(star.residual, expected)
 
 
-def test_literature_is_found_whatever_the_spelling(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("name,period,reference\nKIC 7,3.5,Somebody 2020\nKIC 8,,nobody\n")
-    table = read_literature(tmp_path / "t.csv")
-    assert published_period(table, "kic7") == 3.5
-    assert published_period(table, "KIC 8") is None
-    for text in ("name,prot\na,1\n", "name,period\na,x\n"):
-        (tmp_path / "t.csv").write_text(text)
-        with pytest.raises(InputError, match=r"t\.csv: not a table with the columns name and period"):
-            read_literature(tmp_path / "t.csv")
-    with pytest.raises(InputError, match=r"none\.csv: cannot be read"):
-        read_literature(tmp_path / "none.csv")
+def test_the_page_says_what_cleaning_left_out(tmp_path: Path) -> None:
+    text = draw(_star(n_masked=1306, n_clipped=2, n_in_transit=0), tmp_path / "star.svg").read_text()
+    assert "<!-- left out: 1,306 by the quality mask, 2 as flares or outliers -->" in text
+    assert "left out" not in draw(_star(), tmp_path / "star.svg").read_text()
 
 
 def test_equal_pages_have_equal_bytes_and_leave_no_trace(run: Path, tmp_path: Path) -> None:

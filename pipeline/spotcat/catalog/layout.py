@@ -29,16 +29,21 @@ def create_array(
     Text is zarr's variable-length ``string``.  Fixed-length text and bytes have no zarr v3 specification:
     each write warns, and other readers refuse them.  10^6 names take 0.3 s to write and 0.2 s to read,
     against 0.1 s and 0.3 s as fixed-length text, and half the space.
-    """
-    from zarr.codecs import Crc32cCodec, ZstdCodec
 
+    Numbers are shuffled and packed by lz4: a chunk of 65,536 doubles is unpacked in 0.05 ms, by zstd in 0.4 to 0.8 ms,
+    which was most of the time of looking up a star in sixty columns.
+    """
+    from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
+
+    text = column.dtype == "str"
+    packing = ZstdCodec(level=3) if text else BloscCodec(cname="lz4", clevel=5, shuffle="shuffle")
     array: zarr.Array = group.create_array(
         column.name,
         shape=shape,
-        dtype=str if column.dtype == "str" else column.dtype,
+        dtype=str if text else column.dtype,
         chunks=(max(1, min(rows, shape[0])), *(max(1, width) for width in shape[1:])),
-        # zstd alone lets most flipped bits through.
-        compressors=[ZstdCodec(level=3), Crc32cCodec()],
+        # Either alone lets most flipped bits through.
+        compressors=[packing, Crc32cCodec()],
         fill_value=blank(column, (1,))[0],
         dimension_names=column.dims,
         attributes=attributes,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spotcat.catalog.expression import Expression
 from spotcat.catalog.query import open_catalog
 from spotcat.catalog.schema import MATCHED, PRINTED, check_names
 from spotcat.catalog.selection import Catalog
@@ -53,12 +54,17 @@ def answer(path: str | Path, request: Request) -> Catalog:
     if wanted is None:
         wanted = [name for name in PRINTED if name in catalog.names] if request.printed else catalog.names
         wanted = [*wanted, *([MATCHED[0].name] if cone else [])]
-    if request.star is not None:
-        catalog = catalog.star(request.star)
-    if cone:
-        catalog = catalog.cone(*cone)
     by, descending = (request.sort or "").removeprefix("-"), (request.sort or "").startswith("-")
-    check_names([*wanted, *([by] if by else [])], catalog.names)
+    found_by = [MATCHED[0].name] if cone else []
+    needed = dict.fromkeys([*wanted, *([by] if by else []), *Expression(condition).names])
+    check_names(needed, [*catalog.names, *found_by])
+    # No more than that, since a column is read in chunks of many stars.
+    stored = [name for name in needed if name in catalog.names]
+    if cone:
+        # The cone comes first: only the whole catalog has an index of positions.
+        catalog = catalog.cone(*cone, [*stored, "name", "star_id"] if request.star is not None else stored)
+    if request.star is not None:
+        catalog = catalog.star(request.star, [*stored, *found_by])
     if by:
         kept = catalog.query(condition, dict.fromkeys([*wanted, by])).sort(by, descending=descending)
         rows = kept if request.limit is None else kept.head(request.limit)

@@ -7,7 +7,6 @@ take, so it is loaded when a dataset or an array with labels is asked for, and n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -120,11 +119,12 @@ class Catalog:
             InputError: the expression is not valid, or a column is unknown.
             RunError: a column is damaged.
         """
-        from spotcat.catalog.store import Held
+        from spotcat.catalog.store import Held, read_together
 
         condition, wanted = Expression(expression), self._wanted(columns)
         check_names(condition.names, self.names)
-        values = {name: self._sources[name].read() for name in condition.names}
+        needed = [self._sources[name] for name in condition.names]
+        values = dict(zip(condition.names, read_together(needed), strict=True))
         rows = np.flatnonzero(condition.mask(values, len(self)))[:limit]
         # What was read for the condition is not read again.
         read = {name: Held(self._sources[name].column, values[name]) for name in condition.names}
@@ -285,14 +285,12 @@ class Catalog:
         self, rows: np.ndarray, names: Iterable[str], added: Mapping[Column, np.ndarray] | None = None
     ) -> Catalog:
         """Some rows in memory, with columns that a search adds behind the others."""
-        from spotcat.catalog.store import Held
+        from spotcat.catalog.store import Held, read_together
 
         sources = [self._sources[name] for name in dict.fromkeys(names)]
-        # Reading decompresses outside Python's lock, and waits where the catalog is behind a URL.
-        with ThreadPoolExecutor(4) as pool:
-            read = pool.map(lambda source: source.read(rows), sources)
-            taken: dict[str, Source] = {
-                source.column.name: Held(source.column, values) for source, values in zip(sources, read, strict=True)
-            }
+        taken: dict[str, Source] = {
+            source.column.name: Held(source.column, values)
+            for source, values in zip(sources, read_together(sources, rows), strict=True)
+        }
         taken |= {column.name: Held(column, values) for column, values in (added or {}).items()}
         return Catalog(taken, self.attrs)

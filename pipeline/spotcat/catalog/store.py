@@ -5,7 +5,9 @@ Import this module only when a catalog is opened: it loads zarr.
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import zarr
+from zarr.core.sync import sync
 from zarr.errors import BaseZarrError
 from zarr.storage import FsspecStore, LocalStore, WrapperStore
 
@@ -82,25 +85,48 @@ class Stored:
         Raises:
             RunError: a chunk is missing or damaged.
         """
+        return sync(self._fetch(rows))
+
+    async def _fetch(self, rows: slice | np.ndarray) -> np.ndarray:
         try:
             if isinstance(rows, slice):
-                return np.asarray(self.array[rows]).astype(self.dtype, copy=False)
-            return self._picked(rows)
+                return np.asarray(await self.array.async_array.getitem(rows)).astype(self.dtype, copy=False)
+            return await self._picked(rows)
         except (OSError, ValueError, RuntimeError) as error:
             raise RunError(
                 f"{self.array.store_path}: the column is damaged ({error}); finalise the catalog again"
             ) from None
 
-    def _picked(self, rows: np.ndarray) -> np.ndarray:
+    async def _picked(self, rows: np.ndarray) -> np.ndarray:
         """Rows by number, read in runs of neighbouring chunks."""
         found = np.empty((len(rows), *self.shape[1:]), dtype=self.dtype)
         chunk = rows // self.array.chunks[0]
         touched = np.unique(chunk)
         for run in np.split(touched, np.flatnonzero(np.diff(touched) > 1) + 1) if len(rows) else []:
             here = (chunk >= run[0]) & (chunk <= run[-1])
-            start, stop = rows[here].min(), rows[here].max() + 1
-            found[here] = np.asarray(self.array[int(start) : int(stop)])[rows[here] - start]
+            start, stop = int(rows[here].min()), int(rows[here].max()) + 1
+            values = np.asarray(await self.array.async_array.getitem(slice(start, stop)))
+            found[here] = values[rows[here] - start]
         return found
+
+
+def read_together(sources: Sequence[Source], rows: slice | np.ndarray = slice(None)) -> list[np.ndarray]:
+    """The same rows of several columns.
+
+    zarr spends half a millisecond on each column however little of it is wanted, most of it on handing the work to
+    its event loop; there, sixty columns take half the time that they take one by one.
+
+    Raises:
+        RunError: a chunk is missing or damaged.
+    """
+
+    async def one(source: Source) -> np.ndarray:
+        return await source._fetch(rows) if isinstance(source, Stored) else source.read(rows)
+
+    async def every() -> list[np.ndarray]:
+        return await asyncio.gather(*map(one, sources))
+
+    return sync(every())
 
 
 class _Complete(WrapperStore["Store"]):

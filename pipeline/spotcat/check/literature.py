@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from spotcat.catalog.index import plain_name
+from spotcat.catalog.published import Published, Source
 from spotcat.check.recovery import TOLERANCE, matches
-from spotcat.config import nearest, read_as
-from spotcat.status import Flag, InputError
+from spotcat.status import Flag
 
 CLOSE = 0.05
 """Periods that differ by no more than this fraction agree closely."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a table of periods is from and which of its columns are what: a file of ``catalogs/literature``.
-
-    Attributes:
-        reference: as a text would cite it.
-        bibcode: of the paper.
-        title: of the paper or the table.
-        catalog: what names begin with: KIC, EPIC or TIC.
-        number: column of the star's number.
-        period: column of the period [d].
-    """
-
-    reference: str
-    bibcode: str
-    title: str
-    catalog: str
-    number: str
-    period: str
 
 
 @dataclass(frozen=True)
@@ -72,52 +50,18 @@ class Agreement:
     outliers: tuple[Outlier, ...]
 
 
-def read_source(path: str | Path) -> Source:
-    """Read the description of a table.
-
-    Raises:
-        InputError: the file is missing, or is not such a description.
-    """
-    return read_as(Source, path)
-
-
-def read_periods(path: str | Path, source: Source) -> dict[str, float]:
-    """Published periods [d] by the name of the star, such as ``KIC 2157356``; stars without one are left out.
-
-    Raises:
-        InputError: the file cannot be read as a table, or lacks a column.
-    """
-    from astropy.table import Table
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # units and nulls of published tables are not always FITS
-            table = Table.read(path)
-    except Exception as error:
-        raise InputError(f"{path}: cannot be read as a table ({str(error).splitlines()[0]})") from None
-    for column in (source.number, source.period):
-        if column not in table.colnames:
-            raise InputError(f"{path}: no column {column!r}; {nearest(column, table.colnames)}")
-    period: np.ndarray = np.ma.filled(np.ma.asarray(table[source.period], float), np.nan)
-    number = np.ma.asarray(table[source.number])
-    return {
-        f"{source.catalog} {int(n)}": float(p)
-        for n, p in zip(number, period, strict=True)
-        if n is not np.ma.masked and p > 0
-    }
-
-
-def agreement(found: Mapping[str, Any], published: Mapping[str, float]) -> Agreement:
+def agreement(found: Mapping[str, Any], published: Mapping[str, Published]) -> Agreement:
     """Compare.
 
     Args:
         found: ``name``, ``prot``, ``rotating`` and ``flags`` of a catalog, arrays of shape (n,).
-        published: periods [d] by name.
+        published: what `read_periods` returns.
     """
     names = [str(name) for name in found["name"]]
-    common = np.array([name in published for name in names], bool)
+    keys = [plain_name(name) for name in names]
+    common = np.array([key in published for key in keys], bool)
     rows = np.flatnonzero(common & (np.asarray(found["rotating"]) == 1))
-    theirs = np.array([published[names[row]] for row in rows])
+    theirs = np.array([published[keys[row]].period for row in rows])
     ours, flags = (np.asarray(found[key])[rows] for key in ("prot", "flags"))
 
     def share(which: np.ndarray) -> float:

@@ -21,7 +21,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from spotcat.ingest.scan import damage
+from spotcat.ingest.checksums import Checksums
+from spotcat.ingest.scan import checksum, damage
 from spotcat.status import InputError, RunError
 
 _CHUNK = 2**18
@@ -90,14 +91,17 @@ class Server:
         """
         return self.patiently(url, lambda: b"".join(self._chunks(url, -1)))
 
-    def save(self, remote: Remote, path: Path) -> None:
+    def save(self, remote: Remote, path: Path) -> str:
         """Fetch one file into `path`, which exists only when it is whole.
+
+        Returns:
+            The SHA-256 of its bytes.
 
         Raises:
             Failure: it cannot be had, after all tries.
             OSError: the disk does not take it.
         """
-        self.patiently(remote.url, lambda: self._save(remote, path))
+        return str(self.patiently(remote.url, lambda: self._save(remote, path)))
 
     def patiently(self, url: str, attempt: Callable[[], Any]) -> Any:
         """What an attempt gives, tried again while that may help."""
@@ -112,19 +116,21 @@ class Server:
                 time.sleep(min(max(self.policy.pause * 2**k * share, failure.wait), _LONGEST_PAUSE))
         raise AssertionError("unreachable")
 
-    def _save(self, remote: Remote, path: Path) -> None:
+    def _save(self, remote: Remote, path: Path) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
+        partial, sha256 = path.with_name(f".{path.name}.partial"), hashlib.sha256()
         try:
             with partial.open("wb") as stream:
                 for chunk in self._chunks(remote.url, remote.size):
                     stream.write(chunk)
+                    sha256.update(chunk)
                 stream.flush()
                 os.fsync(stream.fileno())
             problem = damage(partial, path.name)
             if problem:
                 raise Failure(problem)
             partial.replace(path)
+            return sha256.hexdigest()
         finally:
             partial.unlink(missing_ok=True)
 
@@ -172,7 +178,7 @@ def _wait_of(error: urllib.error.HTTPError) -> float:
 def download(
     remotes: Sequence[Remote], folder: Path, server: Server, progress: Callable[[int, int], None]
 ) -> tuple[int, int, list[Missing]]:
-    """Bring files into a folder; those that are there and whole are kept.
+    """Bring files into a folder; those that are there, and as they came, are kept.
 
     Args:
         remotes: what to fetch.
@@ -189,8 +195,10 @@ def download(
     """
     fetched = kept = 0
     missing: dict[int, Missing] = {}
-    with ThreadPoolExecutor(server.policy.jobs) as pool:
-        futures = {pool.submit(_fetch, remote, folder, server): k for k, remote in enumerate(remotes)}
+    if not remotes:
+        return 0, 0, []
+    with _opened(folder) as checksums, ThreadPoolExecutor(server.policy.jobs) as pool:
+        futures = {pool.submit(_fetch, remote, folder, server, checksums): k for k, remote in enumerate(remotes)}
         try:
             for done, future in enumerate(as_completed(futures), start=1):
                 outcome = future.result()
@@ -206,13 +214,27 @@ def download(
     return fetched, kept, [missing[k] for k in sorted(missing)]
 
 
-def _fetch(remote: Remote, folder: Path, server: Server) -> str:
+def _opened(folder: Path) -> Checksums:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return Checksums(folder)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror})") from None
+
+
+def _fetch(remote: Remote, folder: Path, server: Server, checksums: Checksums) -> str:
     """``fetched``, ``kept``, or why there is no file."""
     path = folder / remote.file
-    if path.exists() and remote.size in (-1, path.stat().st_size) and not damage(path):
-        return "kept"
     try:
-        server.save(remote, path)
+        if path.exists() and remote.size in (-1, path.stat().st_size):
+            agrees = checksums.agrees(remote.file)
+            if agrees is None and not damage(path):
+                # It came before there was a list, or in another way.
+                checksums.note(remote.file, checksum(path))
+                agrees = True
+            if agrees:
+                return "kept"
+        checksums.note(remote.file, server.save(remote, path))
     except Failure as failure:
         return str(failure)
     except (PermissionError, NotADirectoryError, FileExistsError) as error:

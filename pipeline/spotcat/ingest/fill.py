@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from spotcat.ingest.clean import CleanCurve, Refusal
 from spotcat.ingest.clip import Transit
 from spotcat.ingest.describe import FileInfo
 from spotcat.ingest.discover import Source
+from spotcat.ingest.outcome import Marks, Outcome, Row
 from spotcat.ingest.read import Known, read_curve
 from spotcat.ingest.scan import checksum, scan
 from spotcat.ingest.writer import Block
@@ -25,20 +25,6 @@ from spotcat.status import Flag
 
 _MARGIN = 1.0
 """Measurements further [d] outside the dates of their file's header are damage."""
-
-
-class Row(NamedTuple):
-    """What the tables need of one stored light curve."""
-
-    n_points: int
-    n_segments: int
-    time_min: float
-    time_max: float
-    cadence: float
-    n_masked: int
-    n_clipped: int
-    n_in_transit: int
-    flags: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +48,14 @@ def scans(config: CleanConfig, batch: tuple[int, Sequence[tuple[Source, str]]]) 
     return batch[0], [scan(source, sha256, config) for source, sha256 in batch[1]]
 
 
-def fill(config: CleanConfig, reader: str, shard: Shard) -> tuple[str, int, list[Row | Refusal]]:
+def fill(config: CleanConfig, reader: str, shard: Shard) -> tuple[str, int, list[Outcome]]:
     """Read a shard's files and write it; doing it twice gives the same bytes.
 
     Returns:
         The shard's campaign and first row, and what came of each file.
     """
     block = Block(shard.folder, shard.campaign, shard.start, len(shard.files))
-    outcomes: list[Row | Refusal] = []
+    outcomes: list[Outcome] = []
     for k, info in enumerate(shard.files):
         transits = shard.transits.get(info.identity.name) or shard.transits.get(str(info.identity.star_id), ())
         known = Known((info.start - _MARGIN, info.stop + _MARGIN), transits)
@@ -80,6 +66,7 @@ def fill(config: CleanConfig, reader: str, shard: Shard) -> tuple[str, int, list
             block.put(k, curve)
             outcomes.append(_row(curve))
     block.write()
+    Marks(shard.folder).note(shard.campaign, shard.start, outcomes)
     return shard.campaign, shard.start, outcomes
 
 

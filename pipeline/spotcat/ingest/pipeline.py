@@ -11,13 +11,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from spotcat import __version__
 from spotcat.config import Recipe, digest
 from spotcat.ingest.clean import Refusal
 from spotcat.ingest.clip import Transit, read_ephemerides
 from spotcat.ingest.describe import FileInfo
 from spotcat.ingest.discover import Source, discover
-from spotcat.ingest.fill import Row, Shard, checksums, fill, scans
+from spotcat.ingest.fill import Shard, checksums, fill, scans
 from spotcat.ingest.formats import PRODUCTS, TABLE
+from spotcat.ingest.outcome import Outcome, Row
 from spotcat.ingest.plan import plan_stars
 from spotcat.ingest.scan import checksum
 from spotcat.ingest.store import VERSION, LightCurveStore
@@ -56,8 +58,8 @@ def ingest(
 ) -> IngestSummary:
     """Read every light curve of a recipe into one store, which exists only once it is complete.
 
-    A complete store of the same input is kept as it is.  A bad file or star never stops the others: it is
-    listed with its reason.
+    A complete store of the same input is kept as it is, and so is what a killed ingest of it has finished.  A bad file
+    or star never stops the others: it is listed with its reason.
 
     Args:
         recipe: its ``input`` and ``clean`` sections and ``fit.min_points`` are used.
@@ -84,7 +86,7 @@ def ingest(
     stars = [Star(star) for star in plan_stars(files, recipe.input.author)]
     _take_stored(stars, stored, store_path)
     try:
-        writer = StoreWriter(store_path, old)
+        writer = StoreWriter(store_path, digest([__version__, recipe.input.reader, input_hash]), old)
         _write_campaigns(writer, stars, recipe, transits, _Counted(progress, len(files), mapper))
         attributes = {"input_hash": input_hash, "choices": choices, "cleaning": asdict(recipe.clean)}
         writer.finish(star_columns(stars, recipe.fit.min_points, choices), left_out_columns(stars), attributes)
@@ -209,16 +211,19 @@ def _write_campaigns(
                 campaigns.setdefault(info.group, []).append((star, info))
     work.add(sum(len(star.files.files) for star in stars) - sum(map(len, campaigns.values())))
     groups, shards = {}, []
+    outcomes: dict[str, dict[int, Outcome]] = {}
     for name in sorted(campaigns):
         infos = [info for _, info in campaigns[name]]
         shape = (len(infos), max(info.n_rows for info in infos))
         group = writer.create(name, shape, _precision(infos[0].product), _attributes(infos))
-        groups[group] = campaigns[name]
+        groups[group], written = campaigns[name], writer.written(group)
+        outcomes[group] = {row: outcome for start in written for row, outcome in enumerate(written[start], start)}
         size = block_rows(shape[1])
         for start in range(0, len(infos), size):
             files = tuple(infos[start : start + size])
-            shards.append(Shard(writer.folder, group, start, files, _transits_of(transits, files)))
-    outcomes: dict[str, dict[int, Row | Refusal]] = {group: {} for group in groups}
+            if start not in written:
+                shards.append(Shard(writer.folder, group, start, files, _transits_of(transits, files)))
+    work.add(sum(map(len, outcomes.values())))
     for group, start, results in work.map(partial(fill, recipe.clean, recipe.input.reader), shards):
         outcomes[group] |= dict(enumerate(results, start))
     for group, members in groups.items():
@@ -228,7 +233,7 @@ def _write_campaigns(
 
 
 def _kept(
-    members: Sequence[tuple[Star, FileInfo]], outcomes: dict[int, Row | Refusal]
+    members: Sequence[tuple[Star, FileInfo]], outcomes: dict[int, Outcome]
 ) -> Iterator[tuple[int, FileInfo, Row]]:
     """The light curves of a campaign, each also given to its star, as its refusal is."""
     for place, (star, info) in enumerate(members):

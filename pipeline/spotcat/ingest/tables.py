@@ -13,7 +13,7 @@ import numpy as np
 from spotcat.config import digest
 from spotcat.ingest.clean import Refusal
 from spotcat.ingest.describe import FileInfo
-from spotcat.ingest.fill import Row
+from spotcat.ingest.outcome import Row
 from spotcat.ingest.plan import StarFiles, listed
 from spotcat.ingest.store import LEFT_OUT_COLUMNS, ROW_COLUMNS, STAR_COLUMNS
 from spotcat.status import Flag, Status

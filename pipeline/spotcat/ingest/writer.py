@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from spotcat.ingest.clean import CleanCurve
+from spotcat.ingest.outcome import Marks, Outcome
 from spotcat.ingest.store import (
     FORMAT,
     LEFT_OUT_COLUMNS,
@@ -34,28 +35,33 @@ class StoreWriter:
     """A store in the making: in a sibling folder that `finish` renames, or as new groups of an old store.
 
     Args:
-        path: where the finished store goes; what an earlier, killed writer left there is removed.
+        path: where the finished store goes; what an earlier, killed writer left is removed, but for the shards of a
+            store made from the same.
+        plan: a digest of what the store is made from.
         old: the store at `path` to append to, if any.
 
     Raises:
         InputError: the folder cannot be written.
     """
 
-    def __init__(self, path: Path, old: LightCurveStore | None = None) -> None:
+    def __init__(self, path: Path, plan: str, old: LightCurveStore | None = None) -> None:
         import zarr
 
         self.path = path
         self.folder = path if old else path.with_name(path.name + ".partial")
         """Where the groups are meanwhile."""
+        self._marks = Marks(self.folder)
         self._generation = old.generation + 1 if old else 0
         self._campaigns = list(old.campaigns) if old else []
         try:
             if old:
                 _remove_rubbish(old)
-            else:
+            elif not self._marks.is_of(plan):
                 if self.folder.exists():
                     shutil.rmtree(self.folder)
-                self.folder.mkdir(parents=True)
+                self._marks.begin(plan)
+            for path in self.folder.rglob("*.partial"):
+                path.unlink()
             self._root: Any = zarr.open_group(str(self.folder), mode="a", zarr_format=3, use_consolidated=False)
         except OSError as error:
             raise InputError(f"{path}: cannot be written ({error.strerror}); choose another survey.output") from None
@@ -73,7 +79,9 @@ class StoreWriter:
             The name of its group.
         """
         name = versioned(name, self._generation)
-        group = self._root.create_group(name, attributes=dict(attributes))
+        if self.written(name) and (self.folder / name).is_dir():
+            return name
+        group = self._root.create_group(name, attributes=dict(attributes), overwrite=True)
         chunk_rows = block_rows(shape[1]) // _SHARD_CHUNKS
         for array, fill in _FILLS.items():
             group.create_array(
@@ -88,6 +96,10 @@ class StoreWriter:
             )
         return name
 
+    def written(self, name: str) -> dict[int, list[Outcome]]:
+        """What came of the files of a campaign's shards that an earlier, killed writer wrote, by their first row."""
+        return self._marks.read(name)
+
     def close(self, name: str, rows: Mapping[str, Sequence[Any]]) -> None:
         """Finish a campaign with its row table; without rows there is no campaign."""
         if rows["star_id"]:
@@ -101,8 +113,11 @@ class StoreWriter:
     ) -> None:
         """Write the two tables, then make the store a store, or its additions a part of it."""
         tables = {name: versioned(name, self._generation) for name in ("stars", "left_out")}
-        _write_columns(self._root.create_group(tables["stars"]), stars, STAR_COLUMNS, "star")
-        _write_columns(self._root.create_group(tables["left_out"]), left_out, LEFT_OUT_COLUMNS, "file")
+        for name, values, kinds, row in (
+            ("stars", stars, STAR_COLUMNS, "star"),
+            ("left_out", left_out, LEFT_OUT_COLUMNS, "file"),
+        ):
+            _write_columns(self._root.create_group(tables[name], overwrite=True), values, kinds, row)
         _remove_empty(self.folder)
         if self._generation:
             _sync(self.folder)
@@ -119,6 +134,7 @@ class StoreWriter:
             _sync_one(self.folder)
             return
         _sync(self.folder)
+        self._marks.remove()
         self.folder.rename(self.path)
         _sync_one(self.path.parent)
 
@@ -137,7 +153,8 @@ class Block:
     def __init__(self, folder: Path, campaign: str, start: int, n_rows: int) -> None:
         import zarr
 
-        group: Any = zarr.open_group(str(folder / campaign), mode="r+", zarr_format=3, use_consolidated=False)
+        self._folder = folder / campaign
+        group: Any = zarr.open_group(str(self._folder), mode="r+", zarr_format=3, use_consolidated=False)
         self._arrays = {name: group[name] for name in _FILLS}
         self._epoch = group.attrs["epoch"]
         self._rows = slice(start, start + n_rows)
@@ -153,9 +170,14 @@ class Block:
             values[k, :n] = curve.time - self._epoch if name == "time" else getattr(curve, name)
 
     def write(self) -> None:
-        """Write the shard."""
+        """Write the shard and bring it to disk, so that no mark outlives it."""
         for name, values in self._values.items():
-            self._arrays[name][self._rows] = values
+            array = self._arrays[name]
+            array[self._rows] = values
+            shard = self._folder / name / "c" / str(self._rows.start // array.shards[0]) / "0"
+            # A shard of nothing but fill values is no file.
+            if shard.exists():
+                _sync_one(shard)
 
 
 def _remove_rubbish(store: LightCurveStore) -> None:
@@ -172,7 +194,7 @@ def _remove_rubbish(store: LightCurveStore) -> None:
 def _remove_empty(folder: Path) -> None:
     """Take away groups of missions whose campaigns all came to nothing."""
     for group in folder.iterdir():
-        if group.is_dir() and {entry.name for entry in group.iterdir()} <= {"zarr.json"}:
+        if (group / "zarr.json").is_file() and {entry.name for entry in group.iterdir()} <= {"zarr.json"}:
             shutil.rmtree(group)
 
 
@@ -188,6 +210,7 @@ def _write_columns(group: Any, columns: Mapping[str, Sequence[Any]], kinds: Mapp
             shape=values.shape,
             chunks=(_TABLE_CHUNK,),
             dtype="string" if text else kind,
+            overwrite=True,
             compressors=[ZstdCodec(level=3, checksum=True)] if text else _compressors(),
             dimension_names=(dimension,),
         )

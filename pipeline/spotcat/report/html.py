@@ -14,6 +14,7 @@ import numpy as np
 from spotcat.catalog.schema import attributes
 from spotcat.catalog.selection import Catalog
 from spotcat.report.summary import MOST_ROWS, TABLE, Comparison
+from spotcat.report.trust import Trust
 from spotcat.status import Flag, LifetimeFlag, Status
 
 MARK = "report.js"
@@ -40,6 +41,9 @@ _PAGE = """<!doctype html>
 """
 
 
+_TO_TRUST = '<a href="#trust">Completeness</a>'
+
+
 def file_name(name: str) -> str:
     """A star's name as a file name; one that loses something in it is told apart by a digest."""
     plain = re.sub(r"[^A-Za-z0-9_.+-]+", "-", name).strip("-.") or "star"
@@ -51,6 +55,7 @@ def survey(
     counts: Mapping[str, Sequence[tuple[str, int]]],
     figures: Mapping[str, str],
     compared: Comparison | None,
+    trust: str,
     recipe: str,
 ) -> str:
     """The page of a survey.
@@ -60,6 +65,7 @@ def survey(
         counts: what `spotcat.report.summary.counts` returns.
         figures: captions by file.
         compared: the comparison with published periods, if there is one.
+        trust: what `trusted` returns; empty without a validation report.
         recipe: the run's recipe; empty if unknown.
     """
     name = str(catalog.attrs.get("survey") or "survey")
@@ -67,13 +73,14 @@ def survey(
         f'<header class="page"><h1>{escape(name)}</h1>',
         f"<p>A spotcat catalog of {len(catalog):,} stars</p></header>",
         '<nav aria-label="Sections"><a href="#summary">Summary</a><a href="#diagrams">Diagrams</a>'
-        '<a href="#table">Stars</a><a href="#failures">Failures and flags</a>'
+        f'{_TO_TRUST if trust else ""}<a href="#table">Stars</a><a href="#failures">Failures and flags</a>'
         '<a href="#provenance">Provenance</a></nav>',
         '<h2 id="summary">Summary</h2>',
         _numbers(catalog, compared),
         '<h2 id="diagrams">Diagrams</h2>',
         _figures(figures),
         _literature(compared),
+        trust,
         '<h2 id="table">Stars</h2>',
         _table(catalog),
         '<h2 id="failures">Failures and flags</h2><div class="columns">',
@@ -85,6 +92,27 @@ def survey(
         '<script src="data.js"></script>\n<script src="report.js"></script>',
     ]
     return _PAGE.format(title=f"{escape(name)}: spotcat", root="", body="\n".join(parts))
+
+
+def trusted(trust: Trust, figures: Mapping[str, str]) -> str:
+    """The part of a survey's page that says what simulated surveys found.
+
+    Args:
+        trust: a validation report.
+        figures: captions by file of its curves.
+    """
+    rows = "".join(
+        f'<tr><td>{escape(f.name)}</td><td>{escape(f.figure)}</td><td class="number">{f.value:.3f}</td>'
+        f"<td>{f.bounds}</td></tr>"
+        for f in trust.figures
+    )
+    shown = _drawings(figures) if figures else "<p>This report has no curves of completeness and reliability.</p>"
+    return (
+        '<h2 id="trust">Completeness and reliability</h2>'
+        f"<p>Of simulated surveys whose truth is known, fitted by spotcat {escape(trust.version)}.</p>{shown}"
+        '<details><summary>All figures</summary><table class="plain"><thead><tr><th>set</th><th>figure</th>'
+        f'<th class="number">value</th><th>wanted</th></tr></thead><tbody>{rows}</tbody></table></details>'
+    )
 
 
 def star(row: Catalog, picture: str) -> str:
@@ -154,8 +182,10 @@ def _numbers(catalog: Catalog, compared: Comparison | None) -> str:
 
 
 def _figures(figures: Mapping[str, str]) -> str:
-    if not figures:
-        return "<p>No star has a period.</p>"
+    return _drawings(figures) if figures else "<p>No star has a period.</p>"
+
+
+def _drawings(figures: Mapping[str, str]) -> str:
     shown = (
         f'<figure><img src="{file}" alt="{escape(words)}"><figcaption>{escape(words)}</figcaption></figure>'
         for file, words in figures.items()

@@ -82,8 +82,8 @@ def _head(figure: Figure, star: FittedStar) -> None:
     segments = "1 segment" if row["n_segments"] == 1 else f"{row['n_segments']} segments"
     words = f"{row['mission']}, {row['n_points']:,} measurements in {segments}, bins of {_duration(star.dt)}"
     figure.text(6.99 / _WIDTH, high, words, ha="right", color="0.35")
-    flags = fill("; ".join(_flags(row)) or "no flags", 88)
-    figure.text(2.3 / _WIDTH, 0.44 / _HEIGHT, flags, size=7, style="italic", va="top", linespacing=1.4)
+    foot = f"{fill('; '.join(_flags(row)) or 'no flags', 88)}\n{_left_out(row)}"
+    figure.text(2.3 / _WIDTH, 0.44 / _HEIGHT, foot, size=7, style="italic", va="top", linespacing=1.4)
 
 
 def _flags(row: dict[str, Any]) -> list[str]:
@@ -91,6 +91,18 @@ def _flags(row: dict[str, Any]) -> list[str]:
     if row["lifetime_flag"] == LifetimeFlag.DEGENERATE_WITH_SHEAR:
         words.append("spot lifetime degenerate with shear")
     return [word for word in words if word]
+
+
+def _left_out(row: dict[str, Any]) -> str:
+    """How many measurements each step of cleaning took; nothing of steps that took none."""
+    steps = (
+        ("n_masked", "by the quality mask"),
+        ("n_clipped", "as flares or outliers"),
+        ("n_in_transit", "in transit"),
+    )
+    # A catalog from before these columns has none of them.
+    words = [f"{row[name]:,} {why}" for name, why in steps if row.get(name)]
+    return f"left out: {', '.join(words)}" if words else ""
 
 
 def _duration(days: float) -> str:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from spotcat.catalog.index import plain_name
+from spotcat.catalog.published import Published
 from spotcat.catalog.schema import attributes
 from spotcat.catalog.selection import Catalog
-from spotcat.report.literature import Published
 from spotcat.status import Flag, LifetimeFlag, Status
 
 TABLE = (

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from spotcat.catalog.atomic import replacing_folder, write_file
+from spotcat.catalog.published import Published, published_period, read_periods
 from spotcat.catalog.query import open_catalog
 from spotcat.catalog.selection import Catalog
 from spotcat.report import html
 from spotcat.report.diagrams import plot_against_period, plot_lifetimes, plot_periods
-from spotcat.report.literature import Published, published_period, read_literature
 from spotcat.report.recovery_plot import plot_recovery
 from spotcat.report.summary import Comparison, compare_literature, counts, table_script
+from spotcat.report.trust import Trust, plot_curve, read_trust
 from spotcat.status import InputError
 
 N_PAGES = 6
@@ -27,25 +28,29 @@ def report(
     out: str | Path,
     literature: str | Path | None = None,
     stars: Sequence[str] | None = None,
+    validation: str | Path | None = None,
 ) -> Path:
     """Write the page of a survey, replacing an earlier one in one step.
 
     Args:
         catalog_path: the catalog.  Stars get pages where its run folder, with the light curves, is around it.
         out: folder for the page.
-        literature: CSV table of published periods, as `read_literature` takes it.
+        literature: CSV table of published periods, with the columns ``name``, ``period`` [d] and ``reference``.
         stars: names of the stars that get a page; the `N_PAGES` with the clearest rotation if None.
+        validation: report of simulated surveys, as ``spotcat check recovery`` writes it.
 
     Returns:
         The page's ``index.html``.
 
     Raises:
-        InputError: there is no such catalog, star or table, or `out` holds something else than a report.
+        InputError: there is no such catalog, star, table or validation report, or `out` holds something else than
+            a report.
         RunError: the page cannot be written.
     """
     catalog_path, out = Path(catalog_path), Path(out)
     catalog = open_catalog(catalog_path)
-    published = read_literature(literature) if literature else {}
+    published = read_periods(literature) if literature else {}
+    trust = read_trust(validation) if validation else None
     if out.exists() and any(out.iterdir()) and not (out / html.MARK).exists():
         raise InputError(f"{out}: holds something else than a report; give another folder")
     chosen = _chosen(catalog, catalog_path, stars)
@@ -58,7 +63,9 @@ def report(
         compared = compare_literature(catalog, published) if published else None
         figures |= _compared(compared, folder / "figures")
         recipe = catalog_path.parent / "recipe.toml"
-        text = html.survey(catalog, counts(catalog), figures, compared, recipe.read_text() if recipe.exists() else "")
+        trusted = _trusted(trust, folder / "figures") if trust else ""
+        settings = recipe.read_text() if recipe.exists() else ""
+        text = html.survey(catalog, counts(catalog), figures, compared, trusted, settings)
         write_file(folder / "index.html", text.encode())
         _star_pages(catalog, catalog_path, chosen, published, folder / "stars")
     return out / "index.html"
@@ -105,6 +112,15 @@ def _compared(compared: Comparison | None, folder: Path) -> dict[str, str]:
         reference="published period",
     )
     return {"figures/literature.png": "Periods against published ones."}
+
+
+def _trusted(trust: Trust, folder: Path) -> str:
+    """Draw the curves of a validation report, and put its part of the page together."""
+    captions = {}
+    for number, curve in enumerate(trust.curves):
+        plot_curve(curve, folder / f"trust-{number:02d}.png")
+        captions[f"figures/trust-{number:02d}.png"] = curve.words
+    return html.trusted(trust, captions)
 
 
 def _star_pages(

@@ -1,0 +1,120 @@
+"""Periods from elsewhere: published tables, each read by a description of its columns, and short lists of our own."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spotcat.catalog.index import plain_name
+from spotcat.config import nearest, read_as
+from spotcat.status import InputError
+
+DESCRIPTIONS = "catalogs/literature"
+"""Folder with a description of each known table."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a table of periods is from and which of its columns are what: a file of ``catalogs/literature``.
+
+    Attributes:
+        reference: as a text would cite it.
+        bibcode: of the paper.
+        title: of the paper or the table.
+        catalog: what names begin with: KIC, EPIC or TIC.
+        number: column of the star's number.
+        period: column of the period [d].
+    """
+
+    reference: str
+    bibcode: str
+    title: str
+    catalog: str
+    number: str
+    period: str
+
+
+class Published(NamedTuple):
+    """A period from elsewhere [d] and where it is from."""
+
+    period: float
+    reference: str
+
+
+def read_source(name: str | Path) -> Source:
+    """Read the description of a table.
+
+    Args:
+        name: a file, or the name of one of `DESCRIPTIONS` without its suffix.
+
+    Raises:
+        InputError: the file is missing, or is not such a description.
+    """
+    return read_as(Source, name if str(name).endswith(".toml") else f"{DESCRIPTIONS}/{name}.toml")
+
+
+def read_periods(path: str | Path, source: Source | None = None) -> dict[str, Published]:
+    """Published periods by the name of the star, as `plain_name` writes it; stars without one are left out.
+
+    Args:
+        path: the table: CSV, or any format that astropy tells from its name or its bytes.
+        source: what its columns are; ``name``, ``period`` [d] and, if it has it, ``reference`` if None.
+
+    Raises:
+        InputError: the file cannot be read as a table, or lacks a column.
+    """
+    columns = _columns(path)
+    wanted = (source.number, source.period) if source else ("name", "period")
+    for column in wanted:
+        if column not in columns:
+            raise InputError(f"{path}: no column {column!r}; {nearest(column, list(columns))}")
+    references = [source.reference] * len(columns[wanted[0]]) if source else columns.get("reference")
+    found = {}
+    for row, (star, period) in enumerate(zip(*(columns[column] for column in wanted), strict=True)):
+        if star in ("", None) or period in ("", None):
+            continue
+        try:
+            name, value = f"{source.catalog} {int(star)}" if source else str(star), float(period)
+        except (TypeError, ValueError):
+            raise InputError(f"{path}: a star {star!r} with the period [d] {period!r} cannot be read") from None
+        if value > 0:
+            found[plain_name(name)] = Published(value, str(references[row] or "") if references else "")
+    return found
+
+
+def published_period(table: Mapping[str, Published], name: str) -> float | None:
+    """The period of a star [d], if the table has it."""
+    found = table.get(plain_name(name))
+    return found.period if found else None
+
+
+def _columns(path: str | Path) -> Mapping[str, list[Any]]:
+    """The columns of a table, None or "" where a value is missing."""
+    try:
+        if Path(path).suffix.lower() == ".csv":
+            # astropy takes longer to import than most such lists take to draw.
+            with Path(path).open(newline="", encoding="utf-8-sig") as stream:
+                reader = csv.DictReader(stream)
+                return _transposed(reader.fieldnames or (), reader)
+        from astropy.table import Table
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # units and nulls of published tables are not always FITS
+            table = Table.read(path)
+        return {name: table[name].tolist() for name in table.colnames}
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except Exception as error:
+        raise InputError(f"{path}: cannot be read as a table ({str(error).splitlines()[0]})") from None
+
+
+def _transposed(names: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {name: [] for name in names}
+    for row in rows:
+        for name, values in columns.items():
+            values.append(row[name])
+    return columns
