@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,7 +61,7 @@ def check_recovery(recipe: Recipe, site: Site) -> list[tuple[str, Figure]]:
         "figures": [{"set": name, "holds": figure.holds, **asdict(figure)} for name, figure in figures],
         "curves": drawn,
     }
-    write_file(out / REPORT, (json.dumps(report, indent=1) + "\n").encode())
+    write_file(out / REPORT, (json.dumps(_plain(report), indent=1, allow_nan=False) + "\n").encode())
     return figures
 
 
@@ -89,6 +90,15 @@ def table(figures: list[tuple[str, Figure]]) -> str:
         holds = ("yes" if f.holds else "no") if f.bounds() else ""
         lines.append(f"| {name} | {f.name} | {f.value:.3f} | {f.bounds()} | {holds} |")
     return "\n".join(lines)
+
+
+def _plain(value: Any) -> Any:
+    """The same with null for numbers that JSON has no word for."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _coverage(found: dict[str, np.ndarray], truth: dict[str, np.ndarray]) -> dict[str, list[float]]:

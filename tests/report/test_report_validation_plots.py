@@ -19,7 +19,7 @@ def test_a_picture_shows_stars_curves_and_coverage(tmp_path: Path) -> None:
     along |= {"completeness": half, "reliability": [1.0, float("nan")]}
     score = {
         "axis": "reliability",
-        "edges": [0.0, 0.5, 0.9],
+        "edges": [0.0, 0.5, 0.9, 1.0],
         "completeness": [0.9, 0.8, 0.4],
         "reliability": [0.9, 1, 1],
     }

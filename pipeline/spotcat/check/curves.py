@@ -25,7 +25,7 @@ class Curve:
     Attributes:
         set: name of the set.
         axis: the quantity with its unit; ``reliability`` is the score of which at least `edges` is asked.
-        edges: of the bins, one more than bins; for ``reliability`` the thresholds.
+        edges: of the bins, one more than bins; for ``reliability`` the thresholds, and 1.
         n: stars in each bin, or above each threshold.
         completeness: fraction of the bin's stars (of all stars) detected with a right period.
         reliability: fraction of those detected whose period is right; NaN of none.
@@ -83,7 +83,7 @@ def _by_threshold(name: str, score: np.ndarray, right: np.ndarray) -> Curve:
     return Curve(
         set=name,
         axis="reliability",
-        edges=list(THRESHOLDS),
+        edges=[*THRESHOLDS, 1.0],
         n=[int(some.sum()) for some in above],
         completeness=[_share(some & right, everything) for some in above],
         reliability=[_share(right, some) for some in above],

@@ -70,8 +70,9 @@ def _recovered(axes: Axes, stars: Mapping[str, np.ndarray]) -> None:
 
 
 def _by_threshold(axes: Axes, curve: Mapping[str, Any]) -> None:
-    axes.plot(curve["edges"], curve["completeness"], "-", color=MODEL, label="completeness")
-    axes.plot(curve["edges"], curve["reliability"], "--", color=DATA, label="right among these")
+    thresholds = curve["edges"][:-1]
+    axes.plot(thresholds, curve["completeness"], "-", color=MODEL, label="completeness")
+    axes.plot(thresholds, curve["reliability"], "--", color=DATA, label="right among these")
     axes.set(xlabel="reliability of at least", ylabel="fraction of stars", xlim=(0, 1), ylim=(0, 1.02))
     axes.legend(loc="lower left")
 
