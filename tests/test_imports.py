@@ -28,7 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "run": {"fit", "ingest", "catalog"},
     "check": {"star", "gp", "fit", "ingest", "catalog"},
     "report": {"star", "gp", "ingest", "catalog"},
-    "validation": {"run", "check", "catalog"},
+    "validation": {"run", "check", "report", "catalog"},
     "cli": {"run", "check", "report", "catalog", "ingest", "validation"},
     "__main__": {"cli"},
 }

@@ -163,7 +163,7 @@ def _add_query(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--star", metavar="NAME", help="one star, by name or star id")
     parser.add_argument("--cone", metavar="RA,DEC,RADIUS", help="stars around a position, all in degrees")
     parser.add_argument(
-        "--threshold", metavar="R", type=float, help="only rotation detected this reliably, such as 0.99"
+        "--threshold", metavar="R", type=float, help="only stars of at least this reliability, such as 0.95"
     )
     parser.add_argument("--sort", metavar="COLUMN", help="order by a column; --sort=-COLUMN from high to low")
     parser.add_argument("--limit", metavar="N", type=int, help="give the first N stars only")

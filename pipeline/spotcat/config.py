@@ -100,12 +100,30 @@ class FitConfig:
     """Most damped Newton steps of each of them."""
     polish_steps: int = 30
     """Most further steps of the best one."""
+    prior_shear: float = 0.3
+    """Scale of the half-normal prior on the shear kappa."""
+    prior_min_rotations: float = 1.35
+    """Lifetime in rotations below which spots are softly discouraged: they carry no period."""
+    prior_min_rotations_width: float = 0.2
+    """Softness of that bound, a standard deviation in ln."""
+    prior_decay_ratio: tuple[float, ...] = (-0.9, 1.0)
+    """Mean and standard deviation of ``ln(tau_spot / lspot)``."""
+    prior_harmonic: float = 0.6
+    """Scatter in ln of the harmonics n >= 1 about the ratios of inclination and latitudes: spots are few and finite."""
+    prior_constant: float = 1.0
+    """The same of harmonic 0: spots that come and go without rotating into view."""
+    prior_red: tuple[float, ...] = (-4.0, 6.7)
+    """Mean and standard deviation of the ln of red-noise variances relative to the light curve's."""
+    sampler: str = "laplace"
+    """Posterior: laplace for a survey; importance or nuts (the mcmc extra) for chosen stars, far dearer."""
     batch: int = 16
     """Stars fitted together; also the size of a chunk."""
     detection: float = 12.0
     """Log-likelihood gain over no rotation from which a rotation counts as detected."""
     false_alarm: float = 0.01
     """Largest probability that a star without rotation gains as much."""
+    reliability: float = 0.8
+    """Least probability that the period is right for the rotation to count as detected."""
 
 
 @dataclass(frozen=True)
@@ -136,11 +154,9 @@ class CheckConfig:
     """The simulated surveys of ``spotcat check``."""
 
     sets: tuple[str, ...] = ()
-    """Names of sets, such as half-year, or half-year-quiet for stars without rotation."""
+    """Names of sets, such as half-year, or half-year-quiet without rotation; `half-year:300` has 300 stars."""
     n_stars: int = 200
-    """Rotators in each set."""
-    n_quiet: int = 200
-    """Stars in each set without rotation."""
+    """Stars in each set that does not say."""
 
 
 @dataclass(frozen=True)
@@ -301,8 +317,19 @@ def _recipe_rules(recipe: Recipe) -> Rules:
         ),
         (fit.batch >= 1, "fit.batch must be positive"),
         (0 < fit.false_alarm <= 1, "fit.false_alarm must lie in (0, 1]"),
+        (fit.sampler in ("laplace", "importance", "nuts"), "fit.sampler must be laplace, importance or nuts"),
+        (0 <= fit.reliability <= 1, "fit.reliability must lie in [0, 1]"),
+        (
+            all(len(p) == 2 and p[1] > 0 for p in (fit.prior_decay_ratio, fit.prior_red)),
+            "fit.prior_decay_ratio and fit.prior_red must be (mean, scatter), scatter positive",
+        ),
+        (
+            min(fit.prior_shear, fit.prior_min_rotations, fit.prior_min_rotations_width) > 0
+            and min(fit.prior_harmonic, fit.prior_constant) > 0,
+            "the other fit.prior settings must be positive",
+        ),
         *_simulate_rules(recipe.simulate),
-        (min(recipe.check.n_stars, recipe.check.n_quiet) >= 1, "check.n_stars and check.n_quiet must be positive"),
+        (recipe.check.n_stars >= 1, "check.n_stars must be positive"),
     ]
 
 

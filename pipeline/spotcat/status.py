@@ -92,6 +92,15 @@ class LifetimeFlag(IntEnum):
     NOT_DETECTED = 4
 
 
+class ParameterFlag(IntEnum):
+    """What a fitted shear or inclination is worth."""
+
+    NOT_FITTED = -1
+    MEASURED = 0
+    PRIOR_DOMINATED = 1
+    NOT_DETECTED = 4
+
+
 class SpotcatError(Exception):
     """An error with one sentence for a person: what, where, what to do."""
 

@@ -1,6 +1,6 @@
 """Whole simulated surveys through the whole pipeline, and what comes of them: ``spotcat check``.
 
-Beside the command line, since it needs the run room and the check room, which know nothing of each other.
+Beside the command line, since it needs the run, check and report rooms, which know nothing of each other.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,19 +17,24 @@ from spotcat import __version__
 from spotcat.catalog.atomic import write_file
 from spotcat.check.assess import COLUMNS, Figure, assess, false_alarms
 from spotcat.check.calibrate import learn
-from spotcat.check.populations import QUIET, population
+from spotcat.check.curves import NOMINAL, curves, held
+from spotcat.check.populations import QUIET, population, sized
 from spotcat.check.quiet import transits
 from spotcat.check.recovery import found_for, read_truth
 from spotcat.check.simulate import simulate_survey, truth_path
 from spotcat.config import CheckConfig, InputConfig, Recipe, Site, SurveyConfig
+from spotcat.report.validation_plots import plot_validation
 from spotcat.run.stages import run_survey
-from spotcat.status import InputError
+from spotcat.status import InputError, LifetimeFlag
 
 REPORT = "validation.json"
 
 
 def check_recovery(recipe: Recipe, site: Site) -> list[tuple[str, Figure]]:
-    """Simulate, fit and assess the sets of a recipe; the figures also go to ``validation.json`` in its folder.
+    """Simulate, fit and assess the sets of a recipe.
+
+    Figures and curves also go to ``validation.json`` in the recipe's output folder, and a picture of each set of
+    rotators beside it.
 
     Args:
         recipe: its ``check`` section names the sets, its ``fit`` section is used for all.
@@ -38,16 +44,24 @@ def check_recovery(recipe: Recipe, site: Site) -> list[tuple[str, Figure]]:
         Figures with the name of their set.
     """
     figures: list[tuple[str, Figure]] = []
+    drawn: list[dict[str, object]] = []
+    out = Path(recipe.survey.output)
     for name, found, truth in _surveys(recipe, site):
         rows = false_alarms(found, truth) if name.endswith(QUIET) else assess(name, found, truth)
         figures += [(name, figure) for figure in rows]
+        if not name.endswith(QUIET):
+            own = [asdict(curve) for curve in curves(name, found, truth)]
+            stars = {"true": truth["prot"], "prot": found["prot"], "rotating": found["rotating"]}
+            plot_validation(own, stars, _coverage(found, truth), NOMINAL, out / f"{name}.png")
+            drawn += own
     report = {
         "spotcat_version": __version__,
         "seed": recipe.survey.seed,
         "check": asdict(recipe.check),
         "figures": [{"set": name, "holds": figure.holds, **asdict(figure)} for name, figure in figures],
+        "curves": drawn,
     }
-    write_file(Path(recipe.survey.output) / REPORT, (json.dumps(report, indent=1) + "\n").encode())
+    write_file(out / REPORT, (json.dumps(_plain(report), indent=1, allow_nan=False) + "\n").encode())
     return figures
 
 
@@ -60,11 +74,11 @@ def check_calibrate(recipe: Recipe, site: Site, out: Path) -> None:
             for key, parts in quiet.items():
                 parts.append(found[key][truth["family"] != transits.__name__])
             continue
-        known = {**found, **{f"true_{key}": truth[key] for key in ("prot", "spot_lifetime")}}
+        known = {**found, **{f"true_{key}": truth[key] for key in ("prot", "peq", "spot_lifetime")}}
         for key, values in known.items():
             rotating.setdefault(key, []).append(values)
     columns, silent = ({k: np.concatenate(v) for k, v in parts.items()} for parts in (rotating, quiet))
-    sets = " ".join(f"{name}:{recipe.check.n_stars}" for name in recipe.check.sets)
+    sets = " ".join(":".join(map(str, sized(entry, recipe.check.n_stars))) for entry in recipe.check.sets)
     version = f"spotcat {__version__}, seed {recipe.survey.seed}, {sets}"
     write_file(out, learn(columns, silent, version).to_json().encode())
 
@@ -78,15 +92,35 @@ def table(figures: list[tuple[str, Figure]]) -> str:
     return "\n".join(lines)
 
 
+def _plain(value: Any) -> Any:
+    """The same with null for numbers that JSON has no word for."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _coverage(found: dict[str, np.ndarray], truth: dict[str, np.ndarray]) -> dict[str, list[float]]:
+    """How often intervals of growing probability hold the truth, calibrated and raw."""
+    measured = found["lifetime_flag"] == LifetimeFlag.MEASURED
+    true = {"prot": truth["prot"], "spot_lifetime": np.where(measured, truth["spot_lifetime"], np.nan)}
+    every = {
+        f"{name}{ending.replace('_', ' ')}": held(found, name, values, ending)
+        for name, values in true.items()
+        for ending in ("", "_raw")
+    }
+    return {name: values for name, values in every.items() if values}
+
+
 def _surveys(recipe: Recipe, site: Site) -> Iterator[tuple[str, dict[str, np.ndarray], dict[str, np.ndarray]]]:
     """Name of each set, the catalog's columns and the truth, star by star."""
     from spotcat.catalog.query import open_catalog
 
     if not recipe.check.sets:
         raise InputError("the recipe names no set; give check.sets, such as ['half-year', 'half-year-quiet']")
-    for name in recipe.check.sets:
+    for name, n_stars in [sized(entry, recipe.check.n_stars) for entry in recipe.check.sets]:
         folder = Path(recipe.survey.output) / name
-        n_stars = recipe.check.n_quiet if name.endswith(QUIET) else recipe.check.n_stars
         survey = replace(
             recipe,
             survey=SurveyConfig(name, str(folder / "run"), recipe.survey.seed),

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from spotcat.check.assess import COLUMNS, Figure, assess, covered, false_alarms
+from spotcat.check.curves import NOMINAL, curves, held
 from spotcat.check.observe import DOWNLINK, QUARTER, ROLL, SECTOR, offsets, schedule
-from spotcat.check.populations import QUIET, SETS, population
+from spotcat.check.populations import QUIET, SETS, population, sized
 from spotcat.check.quiet import FAMILIES
 from spotcat.check.simulate import simulate_star
 from spotcat.check.sources import QUIET_NOISE
@@ -98,6 +99,49 @@ def test_figures_of_a_set_that_can_be_counted_by_hand() -> None:
     assert figures["their median bias"].value == pytest.approx(np.median(20 / truth["spot_lifetime"]) - 1)
     assert not figures["periods within 10 %"].holds
     assert covered(found, "prot", "95", true).tolist() == [True, True, True, True, False, False]
+
+
+def test_curves_of_a_set_that_can_be_counted_by_hand() -> None:
+    n = 80
+    true = np.linspace(2.0, 20.0, n)
+    truth = {"prot": true, "peq": true, "spot_lifetime": np.full(n, 20.0)}
+    right, detected = true > 6, true > 10
+    found = _found(np.where(right, true, 2.5 * true), n) | {"rotating": detected.astype(float)}
+    found["reliability"] = np.where(right, 0.95, 0.3)
+    found["lnl_rotation"] = true
+    along = {curve.axis: curve for curve in curves("half-year", found, truth)}
+    period = along["true period [d]"]
+    assert period.n == [10] * 8
+    place = np.arange(n) // 10
+    assert period.within["spotcat"] == pytest.approx([right[place == i].mean() for i in range(8)], abs=1e-4)
+    assert period.completeness == pytest.approx([detected[place == i].mean() for i in range(8)], abs=1e-4)
+    assert period.within["Lomb-Scargle"] == [0.0] * 8
+    assert np.isnan(period.reliability[0])
+    assert period.reliability[-1] == 1.0
+    score = along["reliability"]
+    assert score.n[score.edges.index(0.0)] == n
+    assert score.n[score.edges.index(0.9)] == right.sum()
+    assert score.completeness[score.edges.index(0.9)] == pytest.approx(right.mean(), abs=1e-4)
+    assert score.reliability[score.edges.index(0.2)] == pytest.approx(right.mean(), abs=1e-4)
+    assert np.isnan(score.reliability[score.edges.index(0.98)])
+
+
+def test_intervals_of_a_normal_error_hold_it_as_often_as_they_say() -> None:
+    error = 0.02 * np.random.default_rng(4).standard_normal(20_000)
+    found = {"prot": np.exp(error), "prot_lower": np.exp(error - 0.02), "prot_upper": np.exp(error + 0.02)}
+    true = np.where(np.arange(20_000) % 2, 1.0, np.nan)
+    share = held(found, "prot", true, "")
+    # The interval of one standard error is the 68.3 % one; it is read as that of 68 %.
+    np.testing.assert_allclose(share, NOMINAL, atol=0.015)
+    assert held(found, "prot", np.full(20_000, np.nan), "") == []
+
+
+def test_a_set_says_how_many_stars_it_has() -> None:
+    assert sized("mission:300", 7) == ("mission", 300)
+    assert sized("mission", 7) == ("mission", 7)
+    for wrong in ("mission:", "mission:many", "mission:0"):
+        with pytest.raises(InputError, match="NAME:NUMBER"):
+            sized(wrong, 7)
 
 
 def test_false_alarms_are_counted_by_family() -> None:

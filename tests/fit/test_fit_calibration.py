@@ -23,6 +23,7 @@ def survey(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
         error = half * rng.standard_t(4, n) * np.where(gain < 12, 3.0, 1.2) * np.where(baseline > 500, 2.0, 1.0)
         value = truth * np.exp(error)
         stars |= {name: value, f"true_{name}": truth}
+        stars |= {"true_peq": truth} if name == "prot" else {}
         stars |= {f"{name}_lower_raw": value * np.exp(-half), f"{name}_upper_raw": value * np.exp(half)}
     return stars
 
@@ -55,14 +56,15 @@ def test_intervals_hold_the_truth_of_other_stars_as_often_as_they_say(quiet: dic
         np.testing.assert_array_equal(got[f"{name}_lower_raw"], raw[f"{name}_lower"])
 
 
-def test_a_regime_with_few_stars_borrows_those_of_its_baseline(quiet: dict[str, np.ndarray]) -> None:
+def test_a_regime_with_few_stars_borrows_its_neighbours(quiet: dict[str, np.ndarray]) -> None:
     rng = np.random.default_rng(3)
     stars = survey(rng, 3000)
     rare = (stars["lnl_rotation"] > GAIN_EDGES[-1]) & (stars["baseline"] == 27)
     keep = ~rare | (np.cumsum(rare) < FEWEST)
     table = learn({k: v[keep] for k, v in stars.items()}, quiet, "test")
     scores = np.abs(np.log(stars["prot"] / stars["true_prot"])) / np.log(stars["prot"] / stars["prot_lower_raw"])
-    own = scores[keep & (stars["baseline"] == 27)]
+    own = scores[keep & (stars["lnl_rotation"] > GAIN_EDGES[-2]) & (stars["baseline"] == 27)]
+    assert own.size >= FEWEST
     assert table.factors["prot_68"][-1][0] == pytest.approx(np.quantile(own, 0.68), rel=0.02)
 
 
@@ -80,6 +82,29 @@ def test_the_false_alarm_probability_is_the_fraction_of_quiet_stars(quiet: dict[
     assert beyond[0] == 1
     assert beyond[1] == pytest.approx(np.exp(-12 / 1.5), rel=1.0)
     assert np.all(np.diff(beyond) < 0)
+
+
+def test_reliability_is_the_fraction_of_right_periods(quiet: dict[str, np.ndarray]) -> None:
+    rng = np.random.default_rng(6)
+
+    def half_right(n: int) -> dict[str, np.ndarray]:
+        """Wide intervals and small gains go with wrong periods."""
+        stars = survey(rng, n)
+        half = np.log(stars["prot_upper_raw"] / stars["prot"])
+        right = rng.random(n) < 1 / (1 + (half / 0.03) ** 2 * (10 / stars["lnl_rotation"]))
+        stars["prot"] = stars["true_prot"] * np.where(right, 1.0, 1.5)
+        return stars | {"prot_lower": stars["prot"] * np.exp(-half), "prot_upper": stars["prot"] * np.exp(half)}
+
+    table, fresh = learn(half_right(6000), quiet, "test"), half_right(6000)
+    fresh |= {f"spot_lifetime_{end}": fresh[f"spot_lifetime_{end}_raw"] for end in ("lower", "upper")}
+    fresh["prot_lower_raw"], fresh["prot_upper_raw"] = fresh["prot_lower"], fresh["prot_upper"]
+    got = calibrated(fresh, table)
+    right = np.abs(fresh["prot"] / fresh["true_prot"] - 1) < 0.1
+    sure = got["reliability"] / (1 - got["false_alarm"])  # the false alarms are no part of this sample
+    for low, high in ((0.2, 0.5), (0.5, 0.8), (0.8, 0.95), (0.95, 1.0)):
+        some = (sure >= low) & (sure < high)
+        assert np.mean(right[some]) == pytest.approx(sure[some].mean(), abs=0.05)
+    assert np.all(got["reliability"] <= 1 - got["false_alarm"])
 
 
 def test_a_table_survives_its_text_and_the_shipped_one_is_whole(quiet: dict[str, np.ndarray]) -> None:

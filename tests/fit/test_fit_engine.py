@@ -77,7 +77,7 @@ def test_the_whittle_maximum_is_near_the_exact_one(stars: list[Star]) -> None:
     sigmas = 0.5 * np.log(whittle.columns["peq_upper"] / whittle.columns["peq_lower"])
     for star, theta, sigma in zip(chosen, whittle.arrays["fit_vector"], sigmas, strict=True):
         own = spec.fitted(float(np.exp(theta[0])), config)
-        layout, batch = own.layout(config.n_harm), grid_stars([star], own)
+        layout, batch = own.layout(config), grid_stars([star], own)
         with jax.enable_x64(True):
             data = GridStar(*(jnp.asarray(getattr(batch, k)[0]) for k in GridStar._fields))
 

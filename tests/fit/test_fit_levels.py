@@ -160,7 +160,7 @@ def test_the_exact_likelihood_needs_float64() -> None:
     """A precise star with slow spots: in float32 the factorisation fails or the value is off by more than a nat."""
     rng = np.random.default_rng(4)
     grid = choose_bucket(149.5, 0.5, 1, CONFIG).whole
-    layout = grid.layout(CONFIG.n_harm)
+    layout = grid.layout(CONFIG)
     theta = THETA.copy()
     theta[0], theta[3:5], theta[5:11], theta[-4:] = np.log(30.0), np.log([60.0, 20.0]), [2, 2, 0, 0, 0, 0], -14.0
     ones = np.ones(layout.n_time)

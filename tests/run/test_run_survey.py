@@ -54,6 +54,11 @@ def test_the_report_of_a_run(undisturbed: Path) -> None:
     assert report["worker_seconds"] == pytest.approx(status_of(undisturbed).seconds, abs=0.2)
     log = (undisturbed.parent / "stderr.txt").read_text()
     assert f", {report['programs_compiled']} programs compiled" in log
+    # No benchmark tells the time of a dozen stars, but bytes and files are counted beforehand.
+    forecast = report["forecast"]
+    assert forecast["worker_seconds"] > 0
+    assert forecast["files"] == pytest.approx(report["files"], rel=0.5)
+    assert forecast["disk"] < report["disk"]
     assert report["hashes"] == {name: catalog.attrs[f"{name}_hash"] for name in ("code", "config", "input")}
 
 

@@ -78,7 +78,7 @@ def _condition(request: Request) -> str:
         return request.expression
     if not 0 <= request.threshold <= 1:
         raise InputError(f"--threshold takes a reliability from 0 to 1, got {request.threshold:g}")
-    reliable = f"rotating == 1 and false_alarm <= {1 - request.threshold!r}"
+    reliable = f"reliability >= {request.threshold!r}"
     return f"({request.expression}) and {reliable}" if request.expression.strip() else reliable
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spotcat.config import nearest
-from spotcat.status import Flag, InputError, LifetimeFlag, Status
+from spotcat.status import Flag, InputError, LifetimeFlag, ParameterFlag, Status
 
 SCHEMA_VERSION = 2
 """Changes when a column is renamed, removed or changes its meaning, or the store its layout; others are refused.
@@ -73,6 +73,20 @@ def _calibrated(name: str, unit: str, ucd: str, description: str) -> tuple[Colum
     )
 
 
+def _flag(name: str, ucd: str, description: str) -> Column:
+    return Column(name, "i1", "", ucd, description, -1)
+
+
+def _shrinkage(name: str) -> Column:
+    return _number(f"{name}_shrinkage", "", "stat.variance;arith.ratio", f"1 - variance of {name} over its prior's")
+
+
+def _draws(name: str, dtype: str, unit: str, ucd: str) -> Column:
+    return Column(
+        f"{name}_draws", dtype, unit, ucd, f"Posterior draws of {name}, not calibrated", _NAN, ("star", "draw")
+    )
+
+
 COLUMNS: tuple[Column, ...] = (
     Column("star_id", "i8", "", "meta.id;meta.main", "Number of the star, unique across missions", None),
     Column("name", "str", "", "meta.id", "Name of the star, such as KIC 10002792", None),
@@ -86,25 +100,30 @@ COLUMNS: tuple[Column, ...] = (
     _number("p_acf", "d", "time.period", "Period of the autocorrelation function"),
     _number("lnl_rotation", "", "stat.likelihood", "Penalised ln likelihood gain of rotation over none"),
     _number("false_alarm", "", "stat.probability", "Probability that a star without rotation gains as much"),
+    _number("reliability", "", "stat.probability", "Probability that neither noise nor a wrong mode made prot"),
     Column("rotating", "i1", "", "meta.code;src.var", "Whether rotation was detected", 0),
     _number("rvar", "", "src.var.amplitude", "Range between the 5th and 95th percentile of relative flux"),
     _number("sph", "", "src.var.amplitude;stat.mean", "Mean scatter of relative flux in windows of 5 prot"),
     *_calibrated("spot_lifetime", "d", "time.lifetime;stat.fwhm", "Full width at half maximum of spot area"),
-    Column(
-        "lifetime_flag",
-        "i1",
-        "",
-        "meta.code.qual;time.lifetime",
-        "What the spot lifetime is worth",
-        int(LifetimeFlag.NOT_FITTED),
-    ),
+    _flag("lifetime_flag", "meta.code.qual;time.lifetime", "What the spot lifetime is worth"),
+    _shrinkage("spot_lifetime"),
     *_with_errors("n_life_rot", "", "time.lifetime;arith.ratio", "Spot lifetime in rotations"),
     *_with_errors("lspot", "d", "time.duration", "Time that a spot spends at its full size"),
     *_with_errors("tau_spot", "d", "time.scale", "Time in which a spot grows or decays"),
     *_with_errors("spot_support", "d", "time.duration", "Time from first to last trace of a spot"),
     *_with_errors("kappa", "", "phys.veloc.rotat;arith.variation", "Relative shear from equator to pole"),
+    _flag("kappa_flag", "meta.code.qual;phys.veloc.rotat", "What the shear is worth"),
+    _shrinkage("kappa"),
     *_with_errors("inc", "rad", "pos.posAng;stat.fit.param", "Inclination of the spin axis, 0 is pole-on"),
+    _flag("inc_flag", "meta.code.qual;pos.posAng", "What the inclination is worth"),
+    _shrinkage("inc"),
     *_with_errors("sigma_k", "", "src.var.amplitude;stat.fit.param", "Amplitude of the spot covariance"),
+    *_with_errors("amplitude", "", "src.var.amplitude;stat.stdev", "Standard deviation of the flux that rotates"),
+    _number("amplitude_limit", "", "src.var.amplitude;stat.max", "95 % upper limit of amplitude"),
+    _number("n_eff", "", "meta.number;stat", "Effective number of posterior draws, where the posterior was sampled"),
+    _number("pareto_k", "", "stat.param", "Tail of the importance weights, to be trusted below 0.7"),
+    _number("r_hat", "", "stat.param", "Scale reduction of the worst coordinate of the chains, converged below 1.05"),
+    _number("n_divergent", "", "meta.number;stat", "Divergent transitions of the chains"),
     Column("status", "i1", "", "meta.code.status", "How far the star got; 0 is a finished fit", None),
     Column("flags", "i4", "", "meta.code.qual", "Qualities of the result, one bit each; 0 is clean", 0),
     Column("reason", "str", "", "meta.note", "Why there is no result, or empty", ""),
@@ -147,6 +166,11 @@ ARRAYS: tuple[Column, ...] = (
         _NAN,
         ("star", "parameter"),
     ),
+    _draws("prot", "f4", "d", "time.period.rotation"),
+    _draws("spot_lifetime", "f4", "d", "time.lifetime;stat.fwhm"),
+    _draws("kappa", "f4", "", "phys.veloc.rotat;arith.variation"),
+    _draws("inc", "f4", "rad", "pos.posAng"),
+    _draws("sigma_k", "f4", "", "src.var.amplitude"),
 )
 
 MATCHED: tuple[Column, ...] = (
@@ -164,6 +188,8 @@ PRINTED: tuple[str, ...] = (
 _CODES: dict[str, dict[int, str]] = {
     "status": {int(code): code.name.lower() for code in Status},
     "lifetime_flag": {int(code): code.name.lower() for code in LifetimeFlag},
+    "kappa_flag": {int(code): code.name.lower() for code in ParameterFlag},
+    "inc_flag": {int(code): code.name.lower() for code in ParameterFlag},
     "rotating": {0: "not_detected", 1: "rotating"},
 }
 _MASKS: dict[str, dict[int, str]] = {"flags": {int(bit): str(bit.name).lower() for bit in Flag}}

@@ -12,7 +12,7 @@ from spotcat.status import LifetimeFlag
 
 COLUMNS = (
     *METHODS.values(),
-    *("rotating", "rvar", "flags", "lnl_rotation", "baseline", "lifetime_flag", "spot_lifetime"),
+    *("rotating", "reliability", "rvar", "flags", "lnl_rotation", "baseline", "lifetime_flag", "spot_lifetime"),
     *(f"{name}_{end}" for name in ("prot", "spot_lifetime") for end in ("lower", "upper", "lower95", "upper95")),
     *(f"{name}_{end}_raw" for name in ("prot", "spot_lifetime") for end in ("lower", "upper")),
 )
@@ -82,7 +82,7 @@ def assess(name: str, found: Mapping[str, np.ndarray], truth: Mapping[str, np.nd
     inside = covered(found, "prot", "", truth["prot"])
     for third, words in enumerate(("weakest", "middle", "strongest")):
         share = float(inside[order == third].mean())
-        figures.append(Figure(f"68 % intervals of prot that hold it, {words} third", share))
+        figures.append(Figure(f"68 % intervals of prot that hold it, {words} third", share, 0.64, 0.72))
     return figures + _lifetimes(found, truth)
 
 

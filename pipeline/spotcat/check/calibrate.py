@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from scipy.optimize import minimize
+from scipy.special import log_expit
 
-from spotcat.fit.calibration import LEVELS, QUANTITIES, Calibration, half_width
+from spotcat.check.recovery import matches
+from spotcat.fit.calibration import LEVELS, QUANTITIES, Calibration, half_width, right_features
 from spotcat.status import LifetimeFlag
 
 GAIN_EDGES = (3.0, 6.0, 12.0, 30.0, 100.0, 300.0)
 BASELINE_EDGES = (60.0, 500.0)
 """Between a TESS sector, half a year, and a whole mission [d]."""
-FEWEST = 40
-"""A regime with fewer stars borrows those of the same baseline, and where they are too few, all."""
+FEWEST = 60
+"""A regime of gain with fewer stars borrows those of its neighbours at the same baseline, and where these are too few,
+all."""
+RIDGE = 1e-3
+"""Keeps the regression finite where all periods are right."""
 ALARM_GAINS = tuple(float(gain) for gain in range(0, 32, 2))
 
 
@@ -22,7 +28,8 @@ def learn(rotating: Mapping[str, np.ndarray], quiet: Mapping[str, np.ndarray], v
 
     Args:
         rotating: of simulated rotators, the columns ``lnl_rotation``, ``baseline``, ``lifetime_flag``, the quantities
-            with their raw intervals, and ``true_prot`` and ``true_spot_lifetime``, NaN where there is no truth; (n,).
+            with their raw intervals, and ``true_prot``, ``true_peq`` and ``true_spot_lifetime``, NaN where there is no
+            truth; arrays of shape (n,).
         quiet: of simulated stars without rotation or dips, ``lnl_rotation`` and ``baseline``; arrays of shape (m,).
         version: what to call it.
     """
@@ -43,16 +50,16 @@ def learn(rotating: Mapping[str, np.ndarray], quiet: Mapping[str, np.ndarray], v
     for j in range(len(BASELINE_EDGES) + 1):
         own = quiet["lnl_rotation"][place == j]
         alarms.append(_ln_alarm(own if own.size >= FEWEST else quiet["lnl_rotation"]))
-    return Calibration(version, GAIN_EDGES, BASELINE_EDGES, factors, ALARM_GAINS, tuple(alarms))
+    right = _right_periods(rotating)
+    return Calibration(version, GAIN_EDGES, BASELINE_EDGES, factors, ALARM_GAINS, tuple(alarms), right)
 
 
 def _quantile(score: np.ndarray, regime: tuple[np.ndarray, np.ndarray], place: tuple[int, int], level: float) -> float:
     """The conformal quantile of a regime: the ceil((n + 1) level)-th smallest of its n scores."""
     known = np.isfinite(score)
     near = known & (regime[1] == place[1])
-    for some in (near & (regime[0] == place[0]), near, known):
-        if some.sum() >= FEWEST:
-            break
+    wider = (near & (np.abs(regime[0] - place[0]) <= reach) for reach in range(len(GAIN_EDGES) + 1))
+    some = next((which for which in wider if which.sum() >= FEWEST), known)
     own = np.sort(score[some])
     rank = min(int(np.ceil((own.size + 1) * level)), own.size)
     return float(f"{own[rank - 1]:.4g}")
@@ -66,3 +73,22 @@ def _ln_alarm(gain: np.ndarray) -> tuple[float, ...]:
     slope = (fraction[known - 1] - fraction[0]) / (known - 1)
     tail = fraction[known - 1] + slope * np.arange(1, len(counts) - known + 1)
     return tuple(float(f"{v:.4g}") for v in [*fraction[:known], *tail])
+
+
+def _right_periods(rotating: Mapping[str, np.ndarray]) -> tuple[tuple[float, ...], ...]:
+    """Logistic regression, for each regime of baseline, of whether a period is right; of all stars where it has few."""
+    half = half_width(rotating["prot_lower_raw"], rotating["prot_upper_raw"])
+    features = right_features(half, rotating["lnl_rotation"])
+    right = matches(rotating["prot"], rotating["true_peq"], rotating["true_prot"])[0]
+    fitted, place = np.isfinite(features).all(axis=1), np.digitize(rotating["baseline"], BASELINE_EDGES)
+    rows = []
+    for j in range(len(BASELINE_EDGES) + 1):
+        own = fitted & (place == j)
+        some = own if own.sum() >= FEWEST else fitted
+        x, sign = features[some], np.where(right[some], 1.0, -1.0)
+
+        def loss(w: np.ndarray, x: np.ndarray = x, sign: np.ndarray = sign) -> float:
+            return float(-np.mean(log_expit(sign * (x @ w))) + RIDGE * (w[1:] @ w[1:]))
+
+        rows.append(tuple(float(f"{v:.4g}") for v in minimize(loss, np.zeros(x.shape[1])).x))
+    return tuple(rows)

@@ -58,3 +58,15 @@ def population(name: str) -> SimulateConfig:
         cadence=base.cadence,
         gaps=base.gaps,
     )
+
+
+def sized(entry: str, default: int) -> tuple[str, int]:
+    """Name and number of stars of an entry such as ``mission:300``.
+
+    Raises:
+        InputError: what follows the colon is no number of stars.
+    """
+    name, colon, number = entry.partition(":")
+    if colon and not (number.isdecimal() and int(number) > 0):
+        raise InputError(f"check.sets: {entry!r} should be NAME or NAME:NUMBER, such as 'mission:300'")
+    return name, int(number) if colon else default

@@ -87,7 +87,7 @@ class BucketSpec:
 
     def layout(self, config: FitConfig) -> Layout:
         """The covariance model on the grid of the whole light curve."""
-        return self.whole.layout(config.n_harm)
+        return self.whole.layout(config)
 
     def levels(self, config: FitConfig) -> tuple[Level, ...]:
         """The resolutions of the search: if the whole light curve's grid is too coarse, first a finer one in pieces."""
@@ -95,7 +95,7 @@ class BucketSpec:
             return (Level(self.layout(config), 1, 0, config.n_period),)
         # The fine grid goes on to where the coarse one shows half of a period too.
         split = int(np.searchsorted(self.periods(config), 2 * BINS_PER_PERIOD * self.dt))
-        fine = Level(Grid(PIECE, self.finest).layout(config.n_harm), -(-self.finest_grid.n_time // PIECE), 0, split)
+        fine = Level(Grid(PIECE, self.finest).layout(config), -(-self.finest_grid.n_time // PIECE), 0, split)
         whole = Level(self.layout(config), 1, split, config.n_period)
         return (fine, whole) if split < config.n_period else (fine,)
 

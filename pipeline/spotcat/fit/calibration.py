@@ -1,10 +1,11 @@
-"""What simulated stars have taught about the fit: how wide its intervals should be, and how often noise looks so.
+"""What simulated stars have taught: how wide intervals should be, how often noise looks so, when a period is right.
 
 A Laplace interval knows neither that the wrong mode may have won nor that spots are few.  In each regime of gain and
 baseline the factor is kept that, applied to the interval's half-width in the logarithm, made it hold the truth as
 often as it says (split conformal prediction: Vovk, Gammerman & Shafer 2005, Algorithmic Learning in a Random World).
 The false-alarm probability is the fraction of simulated stars without rotation, of the same baseline, that gain as
-much; transits do not count, which are told by their dips.
+much; transits do not count, which are told by their dips.  That a period is right to 10 % is a logistic regression on
+the raw width of its interval and on the gain.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 LEVELS = (68, 95)
 """Confidence levels of the intervals [%]."""
@@ -35,6 +37,8 @@ class Calibration:
         factors: for each quantity and level, such as ``prot_68``, g + 1 rows of b + 1 factors.
         alarm_gain: ascending values of ``lnl_rotation``, length a.
         ln_alarm: logarithm of the false-alarm probability at each, for each regime of baseline; b + 1 rows of a.
+        right: log-odds that a period is right, for each regime of baseline: a constant, and the slopes by the
+            logarithms of the interval's raw half-width and of the gain; b + 1 rows of 3.
     """
 
     version: str
@@ -43,6 +47,7 @@ class Calibration:
     factors: dict[str, list[list[float]]]
     alarm_gain: tuple[float, ...]
     ln_alarm: tuple[tuple[float, ...], ...]
+    right: tuple[tuple[float, ...], ...]
 
     def factor(self, quantity: str, level: int, gain: np.ndarray, baseline: np.ndarray) -> np.ndarray:
         """Factor of each star; `quantity` of ``QUANTITIES``, `level` of ``LEVELS``, arrays of shape (n,)."""
@@ -59,6 +64,17 @@ class Calibration:
         chosen = np.digitize(baseline, self.baseline)
         return np.exp(np.minimum(np.choose(chosen, rows), 0.0))
 
+    def right_period(self, half: np.ndarray, gain: np.ndarray, baseline: np.ndarray) -> np.ndarray:
+        """Probability that a rotator's period is within 10 % of the truth, shape (n,).
+
+        Args:
+            half: half-widths of the raw intervals of ``prot`` in the logarithm, shape (n,).
+            gain: ``lnl_rotation``, shape (n,).
+            baseline: [d], shape (n,).
+        """
+        rows = np.array(self.right)[np.digitize(baseline, self.baseline)]
+        return expit((rows * right_features(half, gain)).sum(axis=1))
+
     def to_json(self) -> str:
         """Text that `read` reads back."""
         return json.dumps(asdict(self), indent=1) + "\n"
@@ -67,7 +83,7 @@ class Calibration:
 def read(text: str) -> Calibration:
     """A table from its JSON text."""
     plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(text).items()}
-    return Calibration(**plain | {"ln_alarm": tuple(tuple(row) for row in plain["ln_alarm"])})
+    return Calibration(**plain | {key: tuple(tuple(row) for row in plain[key]) for key in ("ln_alarm", "right")})
 
 
 @cache
@@ -77,7 +93,7 @@ def shipped() -> Calibration:
 
 
 def calibrated(columns: Mapping[str, np.ndarray], table: Calibration) -> dict[str, np.ndarray]:
-    """Calibrated intervals of ``QUANTITIES``, the raw ones beside them, and the false-alarm probability.
+    """Calibrated intervals of ``QUANTITIES``, the raw ones beside them, and how far to trust the rotation.
 
     Args:
         columns: ``lnl_rotation``, ``baseline`` and each quantity with its raw ``_lower`` and ``_upper``; (n,) each.
@@ -85,10 +101,11 @@ def calibrated(columns: Mapping[str, np.ndarray], table: Calibration) -> dict[st
 
     Returns:
         ``Q_lower`` and ``Q_upper`` (68 %), ``Q_lower95`` and ``Q_upper95``, ``Q_lower_raw`` and ``Q_upper_raw`` for
-        each quantity Q, and ``false_alarm``.
+        each quantity Q, ``false_alarm``, and ``reliability``: that neither noise nor a wrong mode made the period.
     """
     gain, baseline = columns["lnl_rotation"], columns["baseline"]
-    out = {"false_alarm": table.false_alarm(gain, baseline)}
+    alarm, half = table.false_alarm(gain, baseline), half_width(columns["prot_lower"], columns["prot_upper"])
+    out = {"false_alarm": alarm, "reliability": (1 - alarm) * table.right_period(half, gain, baseline)}
     for name in QUANTITIES:
         value, lower, upper = (columns[key] for key in (name, f"{name}_lower", f"{name}_upper"))
         half = half_width(lower, upper)
@@ -102,3 +119,8 @@ def calibrated(columns: Mapping[str, np.ndarray], table: Calibration) -> dict[st
 def half_width(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
     """Half the width of an interval in the logarithm."""
     return 0.5 * np.log(upper / lower)
+
+
+def right_features(half: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """What tells right periods from wrong ones: 1 and the logarithms of half-width and gain, shape (n, 3)."""
+    return np.stack([np.ones_like(half), np.log(np.maximum(half, 1e-6)), np.log(np.maximum(gain, 1.0))], axis=1)

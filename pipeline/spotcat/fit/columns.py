@@ -9,12 +9,12 @@ import numpy as np
 
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import BucketSpec, GridBatch, Measurements, grid_stars
-from spotcat.fit.calibration import calibrated, shipped
+from spotcat.fit.calibration import QUANTITIES, calibrated, shipped
 from spotcat.fit.classical import autocorrelation_periods, lomb_scargle_periods
+from spotcat.fit.dips import dipping
 from spotcat.fit.modes import Fit
-from spotcat.fit.posterior import Quantities
-from spotcat.gp.layout import Layout
-from spotcat.status import Flag, LifetimeFlag, Status
+from spotcat.fit.posterior import KEPT, Quantities, kept, shrinkage
+from spotcat.status import Flag, LifetimeFlag, ParameterFlag, Status
 
 NOT_CONVERGED_ABOVE = 3.0
 """Expected gain in log-posterior of a further step above which a fit is not called converged."""
@@ -26,11 +26,11 @@ BASELINE_LIVES = 3.0
 """A baseline of fewer lifetimes only limits them from below: on simulated stars nine in ten lifetimes up to a third of
 the baseline were right to 30 %, two in ten between that and half of it."""
 
-DIP_SKEWNESS, DIP_HARMONICS = -2.0, 2.5
-"""Flux more skewed than this, or a third or fourth harmonic this much in ln above what spots give beside the first, has
-dips: one in two hundred simulated rotators, most of the transits that gain as much as rotation."""
 STRICT_LIVES, STRICT_CYCLES = 3.0, 50.0
 """Spots that outlive so many baselines, over so many cycles, may be no spots."""
+
+MEASURED_SHRINKAGE = 0.75
+"""A shear or an inclination whose variance is above a quarter of its prior's is the prior's."""
 
 _DATA_COLUMNS = ("baseline", "duty", "longest_segment", "rvar", "sph")
 
@@ -40,7 +40,8 @@ class FitTable(NamedTuple):
 
     Attributes:
         columns: one array of shape (n,) for each column that the fit knows.
-        arrays: ``gp_period``, ``gp_periodogram`` (n, n_period) and ``fit_vector`` (n, n_theta).
+        arrays: ``gp_period``, ``gp_periodogram`` (n, n_period), ``fit_vector`` (n, n_theta), and ``prot_draws`` and
+            its like (n, KEPT_DRAWS).
     """
 
     columns: dict[str, np.ndarray]
@@ -68,12 +69,14 @@ def fit_table(
         if name not in (*_DATA_COLUMNS, "dt") and values.dtype.kind == "f":
             columns[name] = np.where(failed, np.nan, values)
     columns["rotating"] = np.where(failed, 0, columns["rotating"]).astype(np.int8)
-    columns["lifetime_flag"][failed] = LifetimeFlag.NOT_FITTED
+    for flag in ("lifetime_flag", "kappa_flag", "inc_flag"):
+        columns[flag][failed] = LifetimeFlag.NOT_FITTED
     arrays: dict[str, np.ndarray] = {
         "gp_period": np.broadcast_to(spec.periods(config), gain.shape),
         "gp_periodogram": gain,
         "fit_vector": fit.theta,
     }
+    arrays |= {f"{name}_draws": kept(getattr(fit.draws, name)) for name in KEPT}
     return FitTable(columns, {name: np.where(failed[:, None], np.nan, a) for name, a in arrays.items()})
 
 
@@ -81,7 +84,9 @@ def _columns(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: 
     periods = spec.periods(config)
     batch = grid_stars(stars, spec.whole)
     fine = grid_stars(stars, spec.finest_grid) if spec.finest else batch
-    dips = _dips(fit.theta, fine, config)
+    dt = spec.finest_grid.dt
+    levels = fit.theta[:, spec.layout(config).levels]
+    dips = dipping(fine, dt, fit.best.prot, fit.best.spot_lifetime, levels)
     columns: dict[str, np.ndarray] = dict(fit.best._asdict())
     for name, draws in fit.draws._asdict().items():
         columns[f"{name}_lower"], columns[f"{name}_upper"] = np.percentile(draws, [16, 84], axis=1)
@@ -90,20 +95,37 @@ def _columns(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: 
         "p_second_lnodds": fit.lnodds,
         "p_half_lnodds": fit.half_lnodds,
         "p_double_lnodds": fit.double_lnodds,
-        "p_ls": lomb_scargle_periods(fine.y, fine.mask, spec.finest_grid.dt, periods[0], periods[-1]),
+        "p_ls": lomb_scargle_periods(fine.y, fine.mask, dt, periods[0], periods[-1]),
         # White noise would bury the autocorrelation's first peak in a fine grid.
         "p_acf": autocorrelation_periods(batch.y, batch.mask, spec.dt, periods[0], periods[-1]),
         "lnl_rotation": fit.gain,
         "dt": fit.dt,
     }
-    columns |= _data_columns(fine, spec.finest_grid.dt, columns["prot"])
+    columns |= _data_columns(fine, dt, columns["prot"])
     columns |= calibrated(columns, shipped())
+    if config.sampler != "laplace":
+        columns |= _sampled_intervals(columns, fit.draws)
+    columns |= {name: getattr(fit, name) for name in ("n_eff", "pareto_k", "r_hat", "n_divergent")}
+    columns["reliability"] = np.where(dips, 0.0, columns["reliability"])
     detected = (fit.gain >= config.detection) & (columns["false_alarm"] <= config.false_alarm)
-    columns["rotating"] = (detected & ~dips).astype(np.int8)
+    columns["rotating"] = (detected & (columns["reliability"] >= config.reliability)).astype(np.int8)
+    columns["amplitude_limit"] = np.percentile(fit.draws.amplitude, 95, axis=1)
+    shrunk = shrinkage(fit.draws, spec.layout(config).priors)
+    columns |= {f"{name}_shrinkage": share for name, share in shrunk.items()}
     columns["lifetime_flag"] = _lifetime_flag(columns, fit.draws)
+    columns |= {f"{name}_flag": _parameter_flag(columns, shrunk[name]) for name in ("kappa", "inc")}
     columns["status"], columns["flags"] = _status(fit, batch), _flags(columns, dips, periods)
     columns["reason"] = np.array([Status(s).words for s in columns["status"]])
     return columns
+
+
+def _sampled_intervals(columns: dict[str, np.ndarray], draws: Quantities) -> dict[str, np.ndarray]:
+    """The intervals that the calibration of Laplace intervals says nothing of, as they were sampled."""
+    out: dict[str, np.ndarray] = {}
+    for name in QUANTITIES:
+        out |= {f"{name}_{end}": columns[f"{name}_{end}_raw"] for end in ("lower", "upper")}
+        out[f"{name}_lower95"], out[f"{name}_upper95"] = np.percentile(getattr(draws, name), [2.5, 97.5], axis=1)
+    return out
 
 
 def _data_columns(batch: GridBatch, dt: float, prot: np.ndarray) -> dict[str, np.ndarray]:
@@ -139,23 +161,17 @@ def _lifetime_flag(columns: dict[str, np.ndarray], draws: Quantities) -> np.ndar
     return flag
 
 
+def _parameter_flag(columns: dict[str, np.ndarray], shrunk: np.ndarray) -> np.ndarray:
+    flag = np.where(shrunk >= MEASURED_SHRINKAGE, ParameterFlag.MEASURED, ParameterFlag.PRIOR_DOMINATED)
+    return np.where(columns["rotating"] == 0, ParameterFlag.NOT_DETECTED, flag).astype(np.int8)
+
+
 def _status(fit: Fit, batch: GridBatch) -> np.ndarray:
     status = np.full(len(fit.value), Status.OK, dtype=np.int8)
     status[~(np.abs(fit.left) < NOT_CONVERGED_ABOVE)] = Status.NOT_CONVERGED
     status[~np.isfinite(fit.value)] = Status.FIT_FAILED
     status[np.all(batch.y == 0, axis=1)] = Status.CONSTANT_FLUX
     return status
-
-
-def _dips(theta: np.ndarray, batch: GridBatch, config: FitConfig) -> np.ndarray:
-    """Whether a light curve has narrow dips, as of eclipses and transits: by its skewness, or by its harmonics."""
-    count = np.maximum(batch.mask.sum(1), 1)
-    y = (batch.y - (batch.y.sum(1) / count)[:, None]) * batch.mask
-    spread = np.maximum(np.sqrt((y**2).sum(1) / count), 1e-300)
-    levels = theta[:, Layout(0, 0.0, config.n_harm, 0).levels]
-    return ((y**3).sum(1) / count / spread**3 < DIP_SKEWNESS) | (
-        (levels[:, 3:] - levels[:, 1:2]).max(axis=1) > DIP_HARMONICS
-    )
 
 
 def _flags(columns: dict[str, np.ndarray], dips: np.ndarray, periods: np.ndarray) -> np.ndarray:

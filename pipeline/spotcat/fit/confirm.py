@@ -16,9 +16,9 @@ from jax import Array
 
 from spotcat.fit.climb import Climb, climb_on
 from spotcat.fit.lanes import map_lanes
-from spotcat.gp.composite import covariance_jacobian, covariance_of, noise_variance
+from spotcat.gp.composite import covariance, covariance_jacobian, covariance_of, noise_variance
 from spotcat.gp.layout import Layout
-from spotcat.gp.likelihood import average_information, offset_columns, score
+from spotcat.gp.likelihood import Score, average_information, log_likelihood, offset_columns, score
 from spotcat.gp.priors import negative_log_prior
 
 BANDED_FROM = 256
@@ -34,10 +34,26 @@ class GridStar(NamedTuple):
     width: Array
 
 
-def exact_derivatives(
-    theta: Array, star: GridStar, layout: Layout, n_segments: int, block: int
-) -> tuple[Array, Array, Array]:
-    """Exact negative log-posterior, segment offsets marginalised, its gradient and its average information.
+class Exact(NamedTuple):
+    """The exact posterior of a star at some parameters.
+
+    Attributes:
+        value: negative log-posterior.
+        slope: its gradient, shape (n_theta,).
+        at: the likelihood.
+        k_slopes: derivatives of the covariance at each lag, shape (n_theta, M).
+        noise_slopes: derivatives of the noise variances, shape (n_theta, M).
+    """
+
+    value: Array
+    slope: Array
+    at: Score
+    k_slopes: Array
+    noise_slopes: Array
+
+
+def exact_posterior(theta: Array, star: GridStar, layout: Layout, n_segments: int, block: int) -> Exact:
+    """Exact negative log-posterior, segment offsets marginalised, and its gradient.
 
     The likelihood is differentiated with respect to the covariance at each lag and the noise, and the covariance by
     its own Jacobian, so the kernel is never differentiated in reverse.
@@ -48,9 +64,6 @@ def exact_derivatives(
         layout: the bucket's model.
         n_segments: offset columns.
         block: block width of the factorisation; the covariance must vanish from there on, or `block` be the grid.
-
-    Returns:
-        A scalar, and shapes (n_theta,) and (n_theta, n_theta).
     """
     offsets = offset_columns(star.segment, star.mask, n_segments)
     jacobian = covariance_jacobian(theta, star.width, layout)
@@ -59,12 +72,21 @@ def exact_derivatives(
     k_slopes = jnp.concatenate([jacobian, jnp.zeros_like(jacobian[:1])])
     noise_slopes = jnp.zeros_like(k_slopes).at[-1].set(noise)
     slope = k_slopes @ at.by_lag + noise_slopes @ at.by_noise
-    information = average_information(at, k_slopes, noise_slopes, star.mask)
-    return (
-        negative_log_prior(theta, layout) - at.value,
-        jax.grad(negative_log_prior)(theta, layout) - slope,
-        information + jax.hessian(negative_log_prior)(theta, layout),
-    )
+    prior, prior_slope = jax.value_and_grad(negative_log_prior)(theta, layout)
+    return Exact(prior - at.value, prior_slope - slope, at, k_slopes, noise_slopes)
+
+
+def exact_derivatives(
+    theta: Array, star: GridStar, layout: Layout, n_segments: int, block: int
+) -> tuple[Array, Array, Array]:
+    """Exact negative log-posterior, its gradient and its average information; arguments of ``exact_posterior``.
+
+    Returns:
+        A scalar, and shapes (n_theta,) and (n_theta, n_theta).
+    """
+    exact = exact_posterior(theta, star, layout, n_segments, block)
+    information = average_information(exact.at, exact.k_slopes, exact.noise_slopes, star.mask)
+    return exact.value, exact.slope, information + jax.hessian(negative_log_prior)(theta, layout)
 
 
 @partial(jax.jit, static_argnames=("n_segments", "block"))
@@ -99,7 +121,37 @@ def confirm(
         derivatives = partial(exact_derivatives, star=star, layout=layout, n_segments=n_segments, block=block)
         return climb_on(mode, derivatives, layout, n_steps, tolerance)
 
-    return map_lanes(one, (modes, owner), count, _lanes(layout))
+    return map_lanes(one, (modes, owner), count, lanes_for(layout))
+
+
+@partial(jax.jit, static_argnames=("n_segments", "block"))
+def exact_values(
+    theta: Array, owner: Array, stars: GridStar, count: Array | int, layout: Layout, n_segments: int, block: int
+) -> Array:
+    """Exact negative log-posterior of the first `count` of some parameter vectors.
+
+    Args:
+        theta: parameters, shape (N, n_theta).
+        owner: star of each, shape (N,).
+        stars: leading axis B.
+        count: vectors to work on.
+        layout: the bucket's model.
+        n_segments: offset columns.
+        block: block width of the factorisation.
+
+    Returns:
+        Shape (N,).
+    """
+
+    def one(item: tuple[Array, Array]) -> Array:
+        x, i = item
+        star = jax.tree.map(lambda a: a[i], stars)
+        offsets = offset_columns(star.segment, star.mask, n_segments)
+        noise = noise_variance(x, star.relative_variance)
+        signal = covariance(x, star.width, layout)
+        return negative_log_prior(x, layout) - log_likelihood(signal, noise, star.y, star.mask, offsets, block)
+
+    return map_lanes(one, (theta, owner), count, lanes_for(layout))
 
 
 def block_for(support_steps: np.ndarray, layout: Layout) -> np.ndarray:
@@ -114,7 +166,7 @@ def block_for(support_steps: np.ndarray, layout: Layout) -> np.ndarray:
     return np.where(support_steps <= layout.red_steps, layout.red_steps, wide)
 
 
-def _lanes(layout: Layout) -> int:
+def lanes_for(layout: Layout) -> int:
     """Modes side by side: one on a CPU, whose batched factorisations are far slower than one by one."""
     if jax.default_backend() == "cpu":
         return 1

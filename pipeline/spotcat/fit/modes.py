@@ -16,8 +16,9 @@ import numpy as np
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import GridBatch
 from spotcat.fit.climb import Climb, begin_at, starting_points
-from spotcat.fit.confirm import GridStar, block_for, confirm
+from spotcat.fit.confirm import GridStar, block_for, confirm, exact_values
 from spotcat.fit.envelopes import best_envelopes, envelope_values
+from spotcat.fit.importance import Sampled, importance_sample, mixture_at
 from spotcat.fit.levels import Starts
 from spotcat.fit.posterior import Quantities, laplace_draws, quantities
 from spotcat.fit.refine import lanes_for, refine
@@ -39,6 +40,8 @@ than 2.5 behind on 96 simulated stars."""
 STEPS_LIKE_THE_NEXT = 10
 PRECISE, ENVELOPE_MARGIN, OTHER_ENVELOPES = 100.0, 100.0, 2
 """Modes so much above no rotation, and not so much behind the best, are climbed again from so many other envelopes."""
+SAMPLED_MARGIN = 8.0
+"""A mode this much worse under the exact posterior is not sampled."""
 CONFIRM_TOLERANCE, POLISH_TOLERANCE = 0.1, 0.01
 """A climb under the exact posterior ends when a step promises less log-posterior."""
 
@@ -57,6 +60,10 @@ class Fit(NamedTuple):
     best: Quantities
     draws: Quantities
     second: Quantities
+    n_eff: np.ndarray
+    pareto_k: np.ndarray
+    r_hat: np.ndarray
+    n_divergent: np.ndarray
 
 
 class _Group(NamedTuple):
@@ -86,7 +93,7 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
         Leading axis n.
     """
     n, k = starts.place.shape
-    layout = grid.layout(config.n_harm)
+    layout = grid.layout(config)
     stars = GridStar(*(jnp.asarray(getattr(batch, name)) for name in GridStar._fields))
     seen = periodogram(stars.y[:, None], stars.mask[:, None])
     group = _Group(n, k, stars, seen, np.asarray(null_value(seen, layout)), layout, n_segments, config)
@@ -101,6 +108,10 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
     first, second = places[:, 0], places[:, 1]
     polished = _confirmed(confirmed, first, config.polish_steps, POLISH_TOLERANCE, group)
     theta, scale = polished.theta[first], batch.scale[:n]
+    curvature = _curvature(polished, first, group)
+    sampled = None if config.sampler == "laplace" else _sampled(polished, value, group)
+    draws = laplace_draws(theta, curvature, layout) if sampled is None else sampled.theta
+    unknown = np.full(n, np.nan)
     return Fit(
         theta=theta,
         value=polished.value[first],
@@ -111,8 +122,9 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
         double_lnodds=_lnodds_at(np.log(2), value, confirmed.theta, group),
         dt=np.full(n, grid.dt),
         best=quantities(theta, scale, layout),
-        draws=laplace_draws(theta, _curvature(polished, first, group), scale, layout),
+        draws=quantities(draws, scale[:, None], layout),
         second=quantities(np.where(distinct[:, 1:2], confirmed.theta[second], np.nan), scale, layout),
+        **{name: getattr(sampled, name, unknown) for name in ("n_eff", "pareto_k", "r_hat", "n_divergent")},
     )
 
 
@@ -186,6 +198,37 @@ def _lnodds_at(shift: float, value: np.ndarray, theta: np.ndarray, group: _Group
     there = np.abs(ln_period - np.take_along_axis(ln_period, best, axis=1) - shift) < ALIAS
     alias = np.where(there, lower, np.inf).min(axis=1)
     return np.where(np.isfinite(alias), np.take_along_axis(lower, best, axis=1)[:, 0] - alias, np.nan)
+
+
+def _sampled(modes: Climb, value: np.ndarray, group: _Group) -> Sampled:
+    """Draws from the exact posterior, from the star's modes on."""
+    places, distinct = _ranking(value, modes.theta, group)
+    curvature = _curvature(modes, places.ravel(), group).reshape(*places.shape, *modes.curvature.shape[1:])
+    mixtures = []
+    for own, apart, bent in zip(places, distinct, curvature, strict=True):
+        some = apart & (value[own] < value[own[0]] + SAMPLED_MARGIN)
+        some[0] = True
+        mixtures.append(mixture_at(modes.theta[own[some]], bent[some], np.nan_to_num(value[own[some]], posinf=0.0)))
+
+    layout, stars, n_segments = group.layout, group.stars, group.n_segments
+
+    def values(theta: np.ndarray) -> np.ndarray:
+        """Evaluated in as many lanes as the padded batch has draws, so that there is one program for each band."""
+        flat, owner = theta.reshape(-1, layout.n_theta), np.repeat(np.arange(group.n), theta.shape[1])
+        out, room = np.full(len(flat), np.nan), len(stars.y) * theta.shape[1]
+        blocks = block_for(support_steps(flat, layout.dt), layout)
+        for block in np.unique(blocks):
+            members = np.flatnonzero(blocks == block)
+            lanes, sizes = np.resize(members, room), (layout, n_segments, int(block))
+            out[members] = exact_values(flat[lanes], owner[lanes], stars, members.size, *sizes)[: members.size]
+        return out.reshape(theta.shape[:2])
+
+    sampled = importance_sample(mixtures, values, layout)
+    if group.config.sampler == "importance":
+        return sampled
+    from spotcat.fit.nuts import nuts_sample
+
+    return nuts_sample(sampled.theta, stars, layout, n_segments)
 
 
 def _curvature(modes: Climb, chosen: np.ndarray, group: _Group) -> np.ndarray:

@@ -13,10 +13,13 @@ from scipy.special import expit
 
 from spotcat.fit.climb import positive_definite
 from spotcat.gp.kernel import rotation_of
-from spotcat.gp.layout import KAPPA_MAX, N_SHAPE, Layout
+from spotcat.gp.layout import KAPPA_MAX, N_SHAPE, Layout, Priors
 from spotcat.star.envelope import TrapezoidSymmetricEnvelope
 
 N_DRAWS = 512
+KEPT_DRAWS = 128
+KEPT = ("prot", "spot_lifetime", "kappa", "inc", "sigma_k")
+"""So many draws of these quantities go into the catalog."""
 _NODES = 64
 
 
@@ -33,6 +36,7 @@ class Quantities(NamedTuple):
     kappa: np.ndarray
     inc: np.ndarray
     sigma_k: np.ndarray
+    amplitude: np.ndarray
 
 
 def quantities(theta: np.ndarray, scale: np.ndarray, layout: Layout) -> Quantities:
@@ -63,6 +67,7 @@ def quantities(theta: np.ndarray, scale: np.ndarray, layout: Layout) -> Quantiti
         kappa=kappa,
         inc=inc,
         sigma_k=scale * np.sqrt(np.exp(theta[..., N_SHAPE]) / at_zero),
+        amplitude=scale * np.exp(theta[..., N_SHAPE] / 2),
     )
 
 
@@ -87,18 +92,52 @@ def normal_draws(n_theta: int) -> np.ndarray:
     return np.concatenate([half, -half])
 
 
-def laplace_draws(theta: np.ndarray, curvature: np.ndarray, scale: np.ndarray, layout: Layout) -> Quantities:
-    """Quantities at draws from the Laplace approximation.
+def laplace_draws(theta: np.ndarray, curvature: np.ndarray, layout: Layout) -> np.ndarray:
+    """Draws from the Laplace approximation.
 
     Args:
         theta: modes, shape (B, n_theta).
         curvature: information matrices, shape (B, n_theta, n_theta).
-        scale: standard deviations of the relative flux, shape (B,).
         layout: where what is.
 
     Returns:
-        Arrays of shape (B, N_DRAWS).
+        Shape (B, N_DRAWS, n_theta).
     """
     factor = np.linalg.cholesky(positive_definite(curvature))
     moved = np.linalg.solve(np.swapaxes(factor, -1, -2), normal_draws(layout.n_theta).T)
-    return quantities(theta[:, None] + np.swapaxes(moved, -1, -2), scale[:, None], layout)
+    return theta[:, None] + np.swapaxes(moved, -1, -2)
+
+
+def kept(draws: np.ndarray) -> np.ndarray:
+    """The draws that are kept, evenly spaced among all of them, shape (B, KEPT_DRAWS)."""
+    return draws[:, :: draws.shape[1] // KEPT_DRAWS][:, :KEPT_DRAWS].astype(np.float32)
+
+
+def shrinkage(draws: Quantities, priors: Priors) -> dict[str, np.ndarray]:
+    """How much narrower than the prior the posterior is, ``1 - var(posterior) / var(prior)``, below 0 as 0.
+
+    Args:
+        draws: posterior draws, arrays of shape (B, D).
+        priors: of the fit.
+
+    Returns:
+        For ``kappa``, ``inc`` and ``spot_lifetime`` (its logarithm), shape (B,).
+    """
+    seen = {"kappa": draws.kappa, "inc": draws.inc, "spot_lifetime": np.log(draws.spot_lifetime)}
+    prior = prior_variances(priors)
+    return {name: np.maximum(1 - values.var(axis=1) / prior[name], 0.0) for name, values in seen.items()}
+
+
+def prior_variances(priors: Priors) -> dict[str, float]:
+    """Variances of kappa (half-normal up to ``KAPPA_MAX``), of inc [rad^2] (isotropic) and of ln spot_lifetime.
+
+    Nothing but the box of the fit bounds a lifetime from above: its logarithm counts as uniform over a factor of 1000.
+    """
+    kappa, inc = np.linspace(0, KAPPA_MAX, 2001), np.linspace(0, np.pi / 2, 2001)
+
+    def variance(x: np.ndarray, density: np.ndarray) -> float:
+        mean = np.average(x, weights=density)
+        return float(np.average((x - mean) ** 2, weights=density))
+
+    shear = variance(kappa, np.exp(-0.5 * (kappa / priors.shear) ** 2))
+    return {"kappa": shear, "inc": variance(inc, np.sin(inc)), "spot_lifetime": np.log(1000.0) ** 2 / 12}

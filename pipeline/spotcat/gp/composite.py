@@ -26,7 +26,7 @@ from spotcat.gp.kernel import Rotation, harmonic_covariances, harmonic_slopes, r
 from spotcat.gp.layout import KAPPA_MAX, N_SHAPE, Layout
 from spotcat.star.envelope import trapezoid_autocorrelation
 
-jax.tree_util.register_dataclass(Layout, data_fields=["dt"], meta_fields=["n_time", "n_harm", "n_latitude"])
+jax.tree_util.register_dataclass(Layout, data_fields=["dt"], meta_fields=["n_time", "n_harm", "n_latitude", "priors"])
 
 
 class Shape(NamedTuple):

@@ -86,12 +86,12 @@ class Grid(NamedTuple):
         """The longest light curve that fits [d]."""
         return (self.n_time - 0.51) * self.dt
 
-    def layout(self, n_harm: int) -> Layout:
-        """The covariance model on this grid, with `n_harm` rotation harmonics."""
-        from spotcat.gp.layout import Layout
+    def layout(self, config: FitConfig) -> Layout:
+        """The covariance model on this grid."""
+        from spotcat.gp.layout import Layout, Priors
 
         nodes = 32 if self.n_time <= 1024 else 64
-        return Layout(self.n_time, self.dt, n_harm, nodes)
+        return Layout(self.n_time, self.dt, config.n_harm, nodes, Priors.of(config))
 
     def coarsened(self, factor: int) -> Grid:
         """A grid of `factor` times the step that covers this one."""

@@ -1,14 +1,34 @@
-"""Where what is in a fitted star's parameter vector; without JAX, so that a planner or a reader can ask."""
+"""Where what is in a fitted star's parameter vector, and its priors; without JAX: a planner or a reader may ask."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+
+from spotcat.config import FitConfig
 
 KAPPA_MAX = 0.7
 N_SHAPE, N_RED = 5, 3
 LONG_GRID = 2048
+
+
+class Priors(NamedTuple):
+    """Widths and locations, as the ``prior_`` settings of ``FitConfig`` say."""
+
+    shear: float
+    min_rotations: float
+    min_rotations_width: float
+    decay_ratio: tuple[float, ...]
+    harmonic: float
+    constant: float
+    red: tuple[float, ...]
+
+    @classmethod
+    def of(cls, config: FitConfig) -> Priors:
+        """The priors of a fit."""
+        return cls(*(getattr(config, f"prior_{name}") for name in cls._fields))
 
 
 @dataclass(frozen=True)
@@ -22,12 +42,14 @@ class Layout:
         dt: grid step [d].
         n_harm: highest rotation harmonic.
         n_latitude: latitude nodes of one hemisphere.
+        priors: of the parameters.
     """
 
     n_time: int
     dt: float
     n_harm: int
     n_latitude: int
+    priors: Priors
 
     @property
     def n_theta(self) -> int:

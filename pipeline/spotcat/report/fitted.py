@@ -115,7 +115,7 @@ def load_fitted(catalog_path: Path, name: str) -> FittedStar:
     place = np.searchsorted(store.stars["star_id"], row["star_id"])
     begin, end, cadence = (float(store.stars[key][place]) for key in ("time_min", "time_max", "cadence"))
     shape = fitted_grid(end - begin, cadence, float(row["dt"]), recipe.fit)
-    layout = shape.layout(recipe.fit.n_harm)
+    layout = shape.layout(recipe.fit)
     grid = grid_star(light_curve, shape)
     first, last = densest(grid.mask, row["prot"] / shape.dt)
     per_step = int(np.clip(np.ceil(SMOOTH * shape.dt / row["prot"]), 1, SMOOTH))

@@ -93,16 +93,23 @@ def plot_curve(curve: Curve, out: Path) -> None:
     with picture(out, 3.6, 3.0) as figure:
         axes = figure.add_axes((0.13, 0.15, 0.83, 0.8))
         axes.stairs(0.25 * curve.n / max(curve.n.max(), 1), curve.edges, fill=True, color="0.9", zorder=0)
+        at_least = curve.axis == "reliability"  # of the stars that score so much or more, not of those in a bin
         middle = np.sqrt(curve.edges[1:] * curve.edges[:-1]) if _is_wide(curve.edges) else _middle(curve.edges)
+        middle, n_stars = (curve.edges[:-1], curve.n.max()) if at_least else (middle, curve.n.sum())
         axes.plot(middle, curve.completeness, "o-", color=DATA, ms=3, label="completeness")
         axes.plot(middle, curve.reliability, "s--", color=MODEL, ms=3, label="reliability")
         axes.axhline(1, color=GUIDE, lw=0.5, zorder=0)
         if _is_wide(curve.edges):
             axes.set_xscale("log")
             log_periods(axes.xaxis)
-        axes.set(xlabel=curve.axis, ylabel="fraction", xlim=curve.edges[[0, -1]].tolist(), ylim=(0, 1.22))
+        axes.set(
+            xlabel=f"{curve.axis} of at least" if at_least else curve.axis,
+            ylabel="fraction",
+            xlim=curve.edges[[0, -1]].tolist(),
+            ylim=(0, 1.22),
+        )
         axes.legend(loc="upper left", ncols=2)
-        axes.set_title(f"{curve.name}, {int(curve.n.sum()):,} stars", loc="right", size=7, pad=2)
+        axes.set_title(f"{curve.name}, {int(n_stars):,} stars", loc="right", size=7, pad=2)
 
 
 def _figure(entry: dict[str, Any]) -> Figure:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections import Counter
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from spotcat import __version__
@@ -34,7 +36,8 @@ def account(folder: RunFolder, work: Work) -> dict[str, Any]:
     Returns:
         Times in seconds, summed over the drivers that reached the end of a stage.  ``utilisation`` is the fraction
         of the fit's time that its workers spent on chunks; ``handed_out_again`` counts the chunks that a driver
-        began and did not see done.
+        began and did not see done.  ``forecast`` is what the first driver expected: worker seconds, and memory of a
+        worker [MiB], bytes and files in the end.
     """
     from spotcat.catalog.query import open_catalog
 
@@ -43,6 +46,7 @@ def account(folder: RunFolder, work: Work) -> dict[str, Any]:
     fits = [event for event in events if event["event"] == "fitted"]
     done = [event for event in events if event["event"] == "chunk done"]
     offered = sum(event["wall"] * event["workers"] for event in fits)
+    walked = list(os.walk(folder.path))
     reason = open_catalog(folder.catalog).column("reason")
     return {
         "stars": len(reason),
@@ -55,6 +59,9 @@ def account(folder: RunFolder, work: Work) -> dict[str, Any]:
             for name, stage in _STAGES.items()
         },
         "worker_seconds": round(sum(event["seconds"] for event in done), 1),
+        "forecast": next((_forecast(event) for event in events if event["event"] == "forecast"), None),
+        "disk": sum((Path(parent) / file).stat().st_size for parent, _, files in walked for file in files),
+        "files": sum(len(files) for _, _, files in walked),
         "utilisation": round(sum(event["work"] for event in fits) / offered, 3) if offered else None,
         "worker_memory_mib": max((event["memory"] for event in done), default=None),
         "programs_compiled": sum(event["compiled"] for event in done),
@@ -63,3 +70,7 @@ def account(folder: RunFolder, work: Work) -> dict[str, Any]:
         | {"spotcat": __version__, "python": platform.python_version()},
         "hashes": work.ledger.fingerprint,
     }
+
+
+def _forecast(event: dict[str, Any]) -> dict[str, float]:
+    return {name: round(event[name], 1) for name in ("worker_seconds", "memory", "disk", "files")}

@@ -72,6 +72,10 @@ class Forecast:
     disk: int
     n_files: int
 
+    def figures(self) -> dict[str, float]:
+        """What the run report compares with what was measured."""
+        return {"worker_seconds": self.work, "memory": self.memory, "disk": self.disk, "files": self.n_files}
+
     def lines(self) -> list[str]:
         """The forecast in words."""
         source = f"from {self.measured} chunks of this run" if self.measured else "from the stored benchmark"
@@ -99,6 +103,11 @@ def forecast(recipe: Recipe, site: Site) -> Forecast:
     folder = existing(recipe.survey.output)
     work = load_work(folder, recipe)
     work.ledger.check()
+    return forecast_of(folder, work, recipe, site)
+
+
+def forecast_of(folder: RunFolder, work: Work, recipe: Recipe, site: Site) -> Forecast:
+    """What the rest of a survey will take whose work is at hand; `folder` is its run folder."""
     fitted = [chunk for chunk in work.chunks if chunk.spec]
     slurm = site.slurm
     jobs = bool(slurm.shape)

@@ -21,6 +21,7 @@ from spotcat.run.environment import heal, prepared
 from spotcat.run.events import recorded
 from spotcat.run.fitting import fit
 from spotcat.run.folder import Lock, RunFolder, joined, owned
+from spotcat.run.forecast import forecast_of
 from spotcat.run.mapping import mapping
 from spotcat.run.progress import LOG, Progress, logged
 from spotcat.run.stop import stoppable
@@ -153,6 +154,7 @@ def _prepare_shares(run: Run, site: Site, lock: Lock) -> None:
         if lock.exclusive():
             _ingest(run, site)
             work = _swept(run)
+            run.events.note("forecast", **forecast_of(run.folder, work, run.recipe, site).figures())
             if work.pilots:
                 fit(run, work, work.pilots, site)
         lock.shared()
@@ -179,10 +181,11 @@ def _ingest(run: Run, site: Site, append: bool = False) -> None:
 
 def _fit(run: Run, site: Site) -> None:
     work = _swept(run)
-    if work.missing:
-        fit(run, work, work.missing, site)
-    else:
+    if not work.missing:
         LOG.info("fit: %d chunks (done before)", len(work.chunks))
+        return
+    run.events.note("forecast", **forecast_of(run.folder, work, run.recipe, site).figures())
+    fit(run, work, work.missing, site)
 
 
 def _swept(run: Run) -> Work:

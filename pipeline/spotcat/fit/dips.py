@@ -1,0 +1,94 @@
+"""Narrow dips, as of eclipses and transits, that a rotation model takes for spots."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spotcat.fit.buckets import GridBatch
+
+SKEWNESS, HARMONICS = -2.0, 2.5
+"""Flux more skewed than this, or a third or fourth harmonic this much in ln above what spots give beside the first, has
+dips: one in two hundred simulated rotators."""
+SUSPECT_SKEWNESS, SUSPECT_LIVES = -1.0, 3.0
+"""Flux more skewed than this is compared with boxes, and that of spots which live for so many baselines."""
+DURATIONS = (0.08, 0.13, 0.2)
+"""Durations of the boxes [d]."""
+SPAN = 3.3
+"""Boxes repeat with the rotation period, up to this factor shorter and longer: some dips pass for a few rotations."""
+MOST_WORK = 1e8
+"""Measurements times trial periods of the longest comparison; of a longer one only the beginning is compared."""
+
+
+def dipping(batch: GridBatch, dt: float, prot: np.ndarray, lifetime: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Whether light curves have narrow dips: by their skewness, their harmonics, or because boxes explain more of them.
+
+    Args:
+        batch: light curves on a fine grid, B of them.
+        dt: its step [d].
+        prot: fitted rotation periods [d], shape (B,).
+        lifetime: fitted spot lifetimes [d], shape (B,).
+        levels: fitted levels of the harmonics n = 0, 1, ..., shape (B, n_harm + 1).
+
+    Returns:
+        Truth values, shape (B,).
+    """
+    found = (skewness(batch) < SKEWNESS) | ((levels[:, 3:] - levels[:, 1:2]).max(axis=1) > HARMONICS)
+    extent = dt * np.array([np.ptp(np.flatnonzero(mask)) if mask.any() else 0 for mask in batch.mask])
+    strict = lifetime > SUSPECT_LIVES * extent
+    suspect = strict | (skewness(batch) < SUSPECT_SKEWNESS)
+    for i in np.flatnonzero(suspect & ~found & np.isfinite(prot)):
+        seen = np.flatnonzero(batch.mask[i])
+        # Of spots that change, boxes of single measurements would explain as much as one likes.
+        found[i] = boxes_win(seen * dt, batch.y[i, seen], prot[i], 0.0 if strict[i] else dt)
+    return found
+
+
+def skewness(batch: GridBatch) -> np.ndarray:
+    """Skewness of the flux of each star, shape (B,)."""
+    count = np.maximum(batch.mask.sum(1), 1)
+    y = (batch.y - (batch.y.sum(1) / count)[:, None]) * batch.mask
+    spread = np.maximum(np.sqrt((y**2).sum(1) / count), 1e-300)
+    return (y**3).sum(1) / count / spread**3
+
+
+def boxes_win(time: np.ndarray, flux: np.ndarray, prot: float, shortest_box: float) -> bool:
+    """Whether periodic boxes (Kovacs, Zucker & Mazeh 2002, A&A 391, 369) leave less of the flux than a rotation does.
+
+    The rotation is two harmonics of the fitted period, or of the boxes' own.
+
+    Args:
+        time: [d], shape (n,).
+        flux: shape (n,).
+        prot: fitted rotation period [d].
+        shortest_box: shorter boxes than this [d] are not tried.
+    """
+    from astropy.timeseries import BoxLeastSquares
+
+    durations = np.unique(np.maximum(DURATIONS, shortest_box))
+    periods = _trial_periods(float(np.ptp(time)), prot, durations)
+    some = time - time[0] <= np.ptp(time) * min(1.0, np.sqrt(MOST_WORK / (time.size * max(periods.size, 1))))
+    time, y = time[some], flux[some] - flux[some].mean()
+    periods = _trial_periods(float(np.ptp(time)), prot, durations)
+    if not periods.size:
+        return False
+    search = BoxLeastSquares(time, y)
+    found = search.power(periods, durations, method="fast", oversample=3)
+    best = int(np.argmax(found.power))
+    box = search.model(time, found.period[best], found.duration[best], found.transit_time[best])
+    left = np.mean((y - box) ** 2)
+    return bool(left < min(_left_by_harmonics(time, y, p) for p in (prot, found.period[best])))
+
+
+def _trial_periods(span: float, prot: float, durations: np.ndarray) -> np.ndarray:
+    """Periods so close that the boxes at both ends of a light curve are in phase to half their duration."""
+    longest, shortest = min(SPAN * prot, span / 2), max(prot / SPAN, 2 * durations[-1])
+    if shortest >= longest:
+        return np.empty(0)
+    return np.geomspace(shortest, longest, int(2 * span / durations[0] * np.log(longest / shortest)) + 2)
+
+
+def _left_by_harmonics(time: np.ndarray, y: np.ndarray, period: float) -> float:
+    """Mean square that two harmonics of a period leave."""
+    phase = 2 * np.pi * time / period
+    waves = np.stack([np.ones_like(phase), *(f(n * phase) for n in (1, 2) for f in (np.sin, np.cos))], axis=1)
+    return float(np.mean((y - waves @ np.linalg.lstsq(waves, y, rcond=None)[0]) ** 2))

@@ -1,0 +1,210 @@
+"""Importance sampling of the exact posterior: what the Laplace approximation misses of its skewness and its modes.
+
+The proposal is a mixture of Student distributions, one at each mode with the mode's Laplace covariance, moved in a few
+rounds to the weighted moments of its own draws (Cappe et al. 2008, Statistics and Computing 18, 447), the weights of
+these rounds flattened until enough draws have some.  The largest weights are smoothed, and the shape of their tail says
+how far to trust them (Vehtari et al. 2024, JMLR 25, 72).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from scipy.special import gammaln, logsumexp
+from scipy.stats import genpareto
+
+from spotcat.fit.climb import box, positive_definite
+from spotcat.fit.posterior import N_DRAWS
+from spotcat.gp.layout import Layout
+
+Values = Callable[[np.ndarray], np.ndarray]
+"""Negative log-posterior of parameter vectors of all stars, shape (B, D, n_theta) to (B, D)."""
+
+FREEDOM = 6.0
+"""Degrees of freedom of the proposals: their tails must be heavier than the posterior's."""
+ROUNDS, SHARE = 4, 0.15
+"""Rounds before the draws that count, and the effective share of the draws that each round's weights leave."""
+SEED = 20_24
+WALL = 0.1
+"""Softness of the bounds of the coordinates."""
+
+
+class Mixture(NamedTuple):
+    """Student distributions at the modes of one star.
+
+    Attributes:
+        mean: shape (K, n_theta).
+        factor: Cholesky factors of their scales, shape (K, n_theta, n_theta).
+        weight: sums to 1, shape (K,).
+    """
+
+    mean: np.ndarray
+    factor: np.ndarray
+    weight: np.ndarray
+
+
+class Sampled(NamedTuple):
+    """Posterior draws of some stars, of equal weight.
+
+    Attributes:
+        theta: shape (B, N_DRAWS, n_theta).
+        n_eff: effective sample size, shape (B,).
+        pareto_k: tail of the weights, below 0.7 where they can be trusted; NaN where there are no weights; shape (B,).
+        r_hat: scale reduction of the worst coordinate; NaN without chains; shape (B,).
+        n_divergent: divergent transitions; NaN without chains; shape (B,).
+    """
+
+    theta: np.ndarray
+    n_eff: np.ndarray
+    pareto_k: np.ndarray
+    r_hat: np.ndarray
+    n_divergent: np.ndarray
+
+
+def importance_sample(mixtures: list[Mixture], values: Values, layout: Layout) -> Sampled:
+    """Draw from the exact posteriors of some stars.
+
+    Args:
+        mixtures: the proposal of each star, from ``mixture_at``.
+        values: evaluates the posteriors.
+        layout: where what is.
+    """
+    rng = np.random.default_rng(SEED)
+    for _ in range(ROUNDS):
+        theta = _draws(mixtures, rng)
+        weight = _log_weights(mixtures, theta, values, layout)
+        mixtures = [moved(m, t, flattened(w)) for m, t, w in zip(mixtures, theta, weight, strict=True)]
+    theta = _draws(mixtures, rng)
+    smooth = [smoothed(w) for w in _log_weights(mixtures, theta, values, layout)]
+    drawn = np.stack([t[resampled(w)] for t, (w, _) in zip(theta, smooth, strict=True)])
+    n_eff = np.array([1 / np.sum(w**2) for w, _ in smooth])
+    none = np.full(len(theta), np.nan)
+    return Sampled(drawn, n_eff, np.array([k for _, k in smooth]), none, none)
+
+
+def mixture_at(theta: np.ndarray, curvature: np.ndarray, value: np.ndarray) -> Mixture:
+    """The first proposal of a star: its modes with their Laplace evidence, none below a twentieth.
+
+    Args:
+        theta: modes, shape (K, n_theta).
+        curvature: information there, shape (K, n_theta, n_theta).
+        value: negative log-posteriors, shape (K,).
+    """
+    precision = np.linalg.cholesky(positive_definite(curvature))
+    evidence = -value - np.log(np.diagonal(precision, axis1=1, axis2=2)).sum(axis=1)
+    weight = np.maximum(np.exp(evidence - logsumexp(evidence)), 0.05)
+    covariance = np.linalg.inv(precision @ np.swapaxes(precision, 1, 2))
+    return Mixture(theta, np.linalg.cholesky(covariance), weight / weight.sum())
+
+
+def log_density(mixture: Mixture, theta: np.ndarray) -> np.ndarray:
+    """Log-density of each component times its weight, shape (K, D) for `theta` of shape (D, n_theta)."""
+    d = theta.shape[1]
+    constant = gammaln((FREEDOM + d) / 2) - gammaln(FREEDOM / 2) - 0.5 * d * np.log(FREEDOM * np.pi)
+    rows = []
+    for mean, factor, weight in zip(*mixture, strict=True):
+        z = np.linalg.solve(factor, (theta - mean).T)
+        kernel = -0.5 * (FREEDOM + d) * np.log1p((z**2).sum(axis=0) / FREEDOM)
+        rows.append(np.log(weight) + constant - np.log(np.diagonal(factor)).sum() + kernel)
+    return np.array(rows)
+
+
+def draw(mixture: Mixture, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws from a mixture, its components in proportion, shape (n, n_theta)."""
+    component = np.searchsorted(np.cumsum(mixture.weight), (np.arange(n) + 0.5) / n).clip(max=len(mixture.weight) - 1)
+    z = rng.standard_normal((n, mixture.mean.shape[1]))
+    z /= np.sqrt(rng.chisquare(FREEDOM, n) / FREEDOM)[:, None]
+    return mixture.mean[component] + np.einsum("nij,nj->ni", mixture.factor[component], z)
+
+
+def moved(mixture: Mixture, theta: np.ndarray, log_weight: np.ndarray) -> Mixture:
+    """The mixture with the weighted moments of its draws, as far as their effective number allows.
+
+    Args:
+        mixture: the proposal.
+        theta: its draws, shape (D, n_theta).
+        log_weight: normalised, shape (D,).
+    """
+    by_component = log_density(mixture, theta)
+    share = np.exp(by_component - logsumexp(by_component, axis=0) + log_weight)
+    mean, factor, weight = (a.copy() for a in mixture)
+    for k, w in enumerate(share):
+        mass = w.sum()
+        weight[k] = max(mass, 0.02)
+        if mass < 1e-6:
+            continue
+        w = w / mass
+        n_eff = 1 / np.sum(w**2)
+        trust = n_eff / (n_eff + 2 * theta.shape[1])
+        away = theta - w @ theta
+        old = factor[k] @ factor[k].T
+        # A Student distribution is wider than its scale.
+        seen = (away.T * w) @ away * (FREEDOM - 2) / FREEDOM
+        mean[k] = trust * (w @ theta) + (1 - trust) * mean[k]
+        factor[k] = np.linalg.cholesky(trust * seen + (1 - trust) * old)
+    return Mixture(mean, factor, weight / weight.sum())
+
+
+def flattened(log_weight: np.ndarray) -> np.ndarray:
+    """The highest power of some weights whose effective number is `SHARE` of all, normalised, shape (D,)."""
+    low, high, out = 0.0, 1.0, log_weight
+    for _ in range(20):
+        power = high if out is log_weight else 0.5 * (low + high)
+        out = power * log_weight - logsumexp(power * log_weight)
+        enough = np.exp(-logsumexp(2 * out)) >= SHARE * log_weight.size
+        if enough and power == 1.0:
+            break
+        low, high = (power, high) if enough else (low, power)
+    return out
+
+
+def smoothed(log_weight: np.ndarray) -> tuple[np.ndarray, float]:
+    """Weights with their largest replaced by the quantiles of a generalised Pareto distribution, and its shape.
+
+    Args:
+        log_weight: normalised, shape (D,).
+
+    Returns:
+        Normalised weights, and the shape k; infinite where no tail can be fitted.
+    """
+    weight = np.exp(log_weight - log_weight.max())
+    n_tail = int(min(0.2 * weight.size, 3 * np.sqrt(weight.size)))
+    order = np.argsort(weight)
+    cut, tail = weight[order[-n_tail - 1]], order[-n_tail:]
+    excess = weight[tail] - cut
+    k = np.inf
+    if excess[0] > 0:
+        k, _, scale = genpareto.fit(excess, floc=0)
+        quantiles = genpareto.ppf((np.arange(n_tail) + 0.5) / n_tail, k, scale=scale)
+        weight[tail] = np.minimum(cut + quantiles, weight.max())
+    return weight / weight.sum(), float(k)
+
+
+def resampled(weight: np.ndarray) -> np.ndarray:
+    """Systematic resampling: indices of as many draws of equal weight, shape (D,)."""
+    n = weight.size
+    return np.searchsorted(np.cumsum(weight), (np.arange(n) + 0.5) / n).clip(max=n - 1)
+
+
+def wall(theta: np.ndarray, layout: Layout) -> np.ndarray:
+    """What the bounds of the coordinates other than the period add to the negative log-posterior; last axis n_theta."""
+    low, high = (np.asarray(bound) for bound in box(jnp.zeros(layout.n_theta), layout))
+    beyond = np.maximum(low - theta, 0) + np.maximum(theta - high, 0)
+    return 0.5 * (beyond[..., 1:] ** 2).sum(axis=-1) / WALL**2
+
+
+def _draws(mixtures: list[Mixture], rng: np.random.Generator) -> np.ndarray:
+    """The same random numbers for every star: none depends on who its neighbours are."""
+    seed = int(rng.integers(2**63))
+    return np.stack([draw(m, N_DRAWS, np.random.default_rng(seed)) for m in mixtures])
+
+
+def _log_weights(mixtures: list[Mixture], theta: np.ndarray, values: Values, layout: Layout) -> np.ndarray:
+    """Normalised log-weights, shape (B, D)."""
+    proposed = np.stack([logsumexp(log_density(m, t), axis=0) for m, t in zip(mixtures, theta, strict=True)])
+    log_weight = -values(theta) - wall(theta, layout) - proposed
+    log_weight = np.where(np.isfinite(log_weight), log_weight, -1e300)
+    return log_weight - logsumexp(log_weight, axis=1, keepdims=True)

@@ -1,0 +1,139 @@
+"""No-U-turn sampling of the exact posterior (Hoffman & Gelman 2014, JMLR 15, 1593): the check on the faster samplers.
+
+Chains run in coordinates that the moments of importance draws have made round, and begin at some of these draws.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from spotcat.fit.climb import box
+from spotcat.fit.confirm import GridStar, exact_posterior, lanes_for
+from spotcat.fit.importance import WALL, Sampled
+from spotcat.fit.lanes import map_lanes
+from spotcat.fit.posterior import N_DRAWS
+from spotcat.gp.layout import Layout
+
+CHAINS, WARM_UP = 4, 200
+SEED = 20_11
+
+
+class Chain(NamedTuple):
+    """Draws of one chain, shape (n, n_theta), and how many of its transitions diverged."""
+
+    theta: Array
+    n_divergent: Array
+
+
+def nuts_sample(draws: np.ndarray, stars: GridStar, layout: Layout, n_segments: int) -> Sampled:
+    """Draw from the exact posteriors of some stars.
+
+    Args:
+        draws: importance draws, shape (n, D, n_theta).
+        stars: the stars, leading axis B >= n.
+        layout: the bucket's model.
+        n_segments: offset columns.
+    """
+    from blackjax.diagnostics import effective_sample_size, potential_scale_reduction
+
+    n, n_theta = len(draws), layout.n_theta
+    centre = draws.mean(axis=1)
+    covariance = np.stack([np.cov(d.T) for d in draws]) + 1e-9 * np.eye(n_theta)
+    factor = np.linalg.cholesky(covariance)
+    begin = draws[:, :: draws.shape[1] // CHAINS][:, :CHAINS]
+    owner = np.repeat(np.arange(n), CHAINS)
+    room = len(stars.y) * CHAINS
+    lanes = [np.resize(a, (room, *a.shape[1:])) for a in (begin.reshape(-1, n_theta), owner)]
+    # Every star has the same keys: its draws do not depend on its neighbours.
+    keys = np.resize(np.asarray(jax.random.split(jax.random.key_data(jax.random.key(SEED)), CHAINS)), (room, 2))
+    sizes = layout, n_segments, N_DRAWS // CHAINS
+    padded = [np.resize(a, (len(stars.y), *a.shape[1:])) for a in (centre, factor)]
+    chains = run_chains(*lanes, keys, stars, *padded, n * CHAINS, *sizes)
+    theta = np.asarray(chains.theta)[: n * CHAINS].reshape(n, CHAINS, -1, n_theta)
+    by_chain = jnp.asarray(np.moveaxis(theta, 0, -1))
+    return Sampled(
+        theta=theta.reshape(n, -1, n_theta),
+        n_eff=np.asarray(effective_sample_size(by_chain)).min(axis=0),
+        pareto_k=np.full(n, np.nan),
+        r_hat=np.asarray(potential_scale_reduction(by_chain)).max(axis=0),
+        n_divergent=np.asarray(chains.n_divergent)[: n * CHAINS].reshape(n, CHAINS).sum(axis=1).astype(float),
+    )
+
+
+@partial(jax.jit, static_argnames=("n_segments", "n_draws"))
+def run_chains(
+    begin: Array,
+    owner: Array,
+    keys: Array,
+    stars: GridStar,
+    centre: Array,
+    factor: Array,
+    count: Array | int,
+    layout: Layout,
+    n_segments: int,
+    n_draws: int,
+) -> Chain:
+    """Adapt and run the first `count` of some chains.
+
+    Args:
+        begin: where they begin, shape (N, n_theta).
+        owner: star of each, shape (N,).
+        keys: random keys, shape (N, 2).
+        stars: leading axis B.
+        centre: middle of each star's coordinates, shape (B, n_theta).
+        factor: Cholesky factors of their covariance, shape (B, n_theta, n_theta).
+        count: chains to run.
+        layout: the bucket's model.
+        n_segments: offset columns.
+        n_draws: draws of each chain.
+
+    Returns:
+        Leading axis N.
+    """
+    import blackjax
+
+    def one(item: tuple[Array, Array, Array]) -> Chain:
+        start, i, key = item
+        star, middle, scale = jax.tree.map(lambda a: a[i], (stars, centre, factor))
+        density = _log_density(star, layout, n_segments)
+
+        def round_density(z: Array) -> Array:
+            return density(middle + scale @ z)
+
+        z = jax.scipy.linalg.solve_triangular(scale, start - middle, lower=True)
+        warm_key, run_key = jax.random.split(key)
+        warm_up = blackjax.window_adaptation(blackjax.nuts, round_density, max_num_doublings=6)
+        (state, settings), _ = warm_up.run(warm_key, z, num_steps=WARM_UP)
+        kernel = blackjax.nuts(round_density, **settings)
+
+        def step(state, key):  # type: ignore[no-untyped-def]
+            state, info = kernel.step(key, state)
+            return state, (state.position, info.is_divergent)
+
+        _, (found, diverged) = jax.lax.scan(step, state, jax.random.split(run_key, n_draws))
+        return Chain(middle + found @ scale.T, diverged.sum())
+
+    return map_lanes(one, (begin, owner, keys), count, lanes_for(layout))
+
+
+def _log_density(star: GridStar, layout: Layout, n_segments: int):  # type: ignore[no-untyped-def]
+    """Log-posterior within the soft bounds of ``importance.wall``, with the gradient of ``exact_posterior``."""
+    low, high = box(jnp.zeros(layout.n_theta), layout)
+
+    def value_and_slope(theta: Array) -> tuple[Array, Array]:
+        exact = exact_posterior(theta, star, layout, n_segments, layout.n_time)
+        beyond = (jnp.minimum(theta - low, 0) + jnp.maximum(theta - high, 0)).at[0].set(0.0)
+        return -exact.value - 0.5 * jnp.sum(beyond**2) / WALL**2, -exact.slope - beyond / WALL**2
+
+    @jax.custom_vjp
+    def density(theta: Array) -> Array:
+        return value_and_slope(theta)[0]
+
+    density.defvjp(value_and_slope, lambda slope, cotangent: (cotangent * slope,))
+    return density

@@ -1,0 +1,62 @@
+"""Narrow dips are told from spots, also where single measurements hide in the noise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fit_samples import Star, simulate
+
+from spotcat.fit.dips import boxes_win, dipping, skewness
+from spotcat.gp.grid import Grid, grid_star
+
+RNG = np.random.default_rng(5)
+TIME = np.arange(0, 27, 1 / 144)
+
+
+def transits(period: float, depth: float) -> np.ndarray:
+    return RNG.normal(size=TIME.size) - depth * ((TIME + 0.3) % period < 0.15)
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.5, 1 / 3, 2.0])
+def test_shallow_transits_win_whatever_multiple_of_their_period_was_fitted(factor: float) -> None:
+    flux = transits(1.7, 1.0)
+    assert boxes_win(TIME, flux, 1.7 * factor, 0.0)
+    assert boxes_win(TIME, flux, 1.7 * factor, 0.1)
+
+
+def test_a_rotation_wins_over_boxes_of_its_own_period() -> None:
+    for phase in RNG.uniform(0, 2 * np.pi, 5):
+        spots = np.maximum(np.cos(2 * np.pi * TIME / 1.7 + phase), 0) + 0.5 * np.cos(2 * np.pi * TIME / 1.69)
+        assert not boxes_win(TIME, -spots + RNG.normal(size=TIME.size), 1.7, 0.0)
+
+
+def test_a_light_curve_too_short_for_two_periods_has_no_boxes() -> None:
+    assert not boxes_win(TIME[:100], RNG.normal(size=100), 10.0, 0.0)
+
+
+def test_stars_of_a_survey_are_rarely_taken_for_dips_and_transits_always() -> None:
+    stars = [simulate(RNG) for _ in range(60)]
+    # Of a star that is observed twice a day only dips of half a day make sense.
+    time = np.arange(300) * 0.5
+    eclipses = [RNG.normal(size=300) * 0.3 - 2.0 * ((time + 0.1) % p < 0.6) for p in (5.3, 8.1, 11.7)]
+    flux = [np.asarray(s.flux) for s in stars] + eclipses
+    times = [s.time for s in stars] + [time] * 3
+    grid = Grid(320, 0.5)
+    measured = [Star(t, f, np.full(t.size, 0.01), np.zeros(t.size, int)) for t, f in zip(times, flux, strict=True)]
+    gridded = [grid_star(m, grid) for m in measured]
+    batch = type(gridded[0])(*(np.stack(parts) for parts in zip(*gridded, strict=True)))
+    prot = np.array([s.photometric for s in stars] + [5.3, 8.1, 11.7])
+    lifetime = np.array([15.0] * 60 + [900.0] * 3)
+    found = dipping(batch, 0.5, prot, lifetime, np.zeros((63, 5)))
+    assert found[60:].all()
+    assert found[:60].mean() <= 0.05
+
+
+def test_skewness_leaves_out_what_was_not_measured() -> None:
+    grid = Grid(64, 1.0)
+    time = np.delete(np.arange(60.0), [3, 4, 30])
+    flux = RNG.gamma(2.0, size=57)
+    one = grid_star(Star(time, flux, np.ones(57), np.zeros(57, int)), grid)
+    batch = type(one)(*(np.asarray(part)[None] for part in one))
+    centred = flux - flux.mean()
+    assert skewness(batch)[0] == pytest.approx((centred**3).mean() / (centred**2).mean() ** 1.5)
