@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready-test
 export OPENBLAS_NUM_THREADS = 1
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test lint schema docs bench clean
+.PHONY: demo test lint schema docs docs-pictures bench clean
 .DELETE_ON_ERROR:
 
 $(READY): pyproject.toml
@@ -36,6 +36,11 @@ schema: $(READY)
 docs: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	$(BIN)/mkdocs build --strict
+
+# After `make demo`; RUN=FOLDER takes another run of it.
+RUN ?= runs/demo
+docs-pictures: $(READY)
+	$(BIN)/python docs/pictures.py $(RUN)
 
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'

@@ -29,6 +29,7 @@ from spotcat.status import Flag, SpotcatError
 CACHE = Path(".cache/demo")
 RECIPE = Path("workflows/recipes/demo.toml")
 PUBLISHED = Path("catalogs/literature/demo_periods.csv")
+VALIDATION = Path("catalogs/validation/quick.json")
 RUN = Path("runs/demo")
 
 PACKAGES = ("altaipony==2.1.2", "star-privateer==1.3.1")
@@ -67,7 +68,8 @@ def main() -> None:
     figures = RUN / "figures"
     print_real_stars(catalog)
     compare_simulated_stars(catalog, figures / "recovery.png")
-    page = report(RUN / "catalog.zarr", RUN / "report", PUBLISHED, real_stars(catalog).column("name").tolist())
+    names = real_stars(catalog).column("name").tolist()
+    page = report(RUN / "catalog.zarr", RUN / "report", PUBLISHED, names, VALIDATION)
     print(f"\ncatalog: {RUN / 'catalog.zarr'}\nfigures: {figures}\nreport:  {page}")
 
 

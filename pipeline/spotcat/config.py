@@ -62,6 +62,10 @@ class CleanConfig:
     """Up to two points in a row this far off [sigma] are left out, longer dips never; 0 keeps all."""
     clip_window: float = 0.5
     """Width of the running median [d]."""
+    cotrending: tuple[str, ...] = ()
+    """Globs or folders of the missions' cotrending basis vectors, which the store keeps beside the light curves."""
+    cotrending_vectors: int = 4
+    """How many of each detector, those that explain most first."""
 
 
 @dataclass(frozen=True)
@@ -292,6 +296,7 @@ def _recipe_rules(recipe: Recipe) -> Rules:
         (recipe.input.reader in ("fast", "lightkurve"), "input.reader must be fast or lightkurve"),
         (clean.gap > 0, "clean.gap must be positive"),
         (clean.clip_window > 0, "clean.clip_window must be positive"),
+        (1 <= clean.cotrending_vectors <= 16, "clean.cotrending_vectors must lie in 1..16"),
         (
             all(sigma == 0 or sigma >= 3 for sigma in (clean.flare_sigma, clean.outlier_sigma)),
             "clean.flare_sigma and clean.outlier_sigma must be 0 or at least 3",

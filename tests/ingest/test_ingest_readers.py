@@ -26,7 +26,7 @@ MASKS = ("none", "default", "hard", "hardest")
 
 
 def assert_equal(fast: RawCurve, reference: RawCurve, words: str) -> None:
-    for name in ("time", "flux", "flux_err", "quality"):
+    for name in ("time", "flux", "flux_err", "quality", "cadence_number"):
         one, other = getattr(fast, name), getattr(reference, name)
         np.testing.assert_array_equal(one, other, err_msg=f"{words} {name}", strict=False)
         assert one.dtype.newbyteorder("=") == other.dtype.newbyteorder("="), (words, name)

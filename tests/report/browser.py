@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,6 +66,14 @@ class Page:
         """Type a text."""
         for letter in text:
             self.press(letter)
+
+    def picture(self, width: int) -> bytes:
+        """The whole page as a PNG, in a window that is `width` pixels wide."""
+        self._call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+        self.settle()
+        clip = {"x": 0, "y": 0, "width": width, "height": self.value("document.documentElement.scrollHeight")}
+        found = self._call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip | {"scale": 1})
+        return b64decode(found["data"])
 
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
         self._number += 1

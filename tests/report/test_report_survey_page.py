@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
+import matplotlib.image
 import numpy as np
 import pytest
 
@@ -23,6 +27,7 @@ from spotcat.report.summary import TABLE
 from spotcat.report.survey_page import report
 from spotcat.status import Flag, InputError, Status
 
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures.py"
 N_STARS = 50_000
 NASTY = "</script><b>&'\""
 
@@ -120,6 +125,26 @@ def test_without_the_run_folder_stars_have_no_pages(run: Path, tmp_path: Path) -
     page = report(tmp_path / "catalog.zarr", tmp_path / "page")
     assert _data(page)["pages"] == {}
     assert not (page.parent / "stars").exists()
+
+
+def test_pictures_and_table_come_from_a_run(run: Path, tmp_path: Path) -> None:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium")
+    (tmp_path / "demo").mkdir()
+    for name in ("catalog.zarr", "lightcurves.zarr", "recipe.toml"):
+        (tmp_path / "demo" / name).symlink_to(run / name)
+    command = [sys.executable, PICTURES, tmp_path / "demo", "--out", tmp_path / "docs", "--star", "sim-00001"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "run `make demo` first" in done.stderr
+    report(run / "catalog.zarr", tmp_path / "demo" / "report", stars=["sim-00001"])
+    subprocess.run(command, check=True, capture_output=True)
+    with (tmp_path / "docs" / "demo_catalog.csv").open(newline="") as stream:
+        assert len(list(csv.DictReader(stream))) == 4
+    for name, width in (("survey", 1100), ("star_page", 1000), ("star", 1100)):
+        picture = matplotlib.image.imread(tmp_path / "docs" / "images" / f"{name}.png")
+        assert picture.shape[1] == width and picture.shape[0] > 1000
+        # Drawn from top to bottom: no half of the page is empty.
+        assert all(half.std() > 0.05 for half in (picture[: len(picture) // 2], picture[len(picture) // 2 :]))
 
 
 def test_names_become_file_names_that_differ() -> None:

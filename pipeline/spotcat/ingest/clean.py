@@ -33,8 +33,8 @@ class Refusal:
 class RawCurve:
     """A light curve as delivered, quality mask applied; all arrays have one length.
 
-    ``flux_err`` and ``segment`` are None where the file has none.  ``quality`` is 0 for tables.  ``n_masked`` counts
-    the measurements that the mask took away.
+    ``flux_err``, ``segment`` and ``cadence_number``, the mission's number of each measurement, are None where the file
+    has none.  ``quality`` is 0 for tables.  ``n_masked`` counts the measurements that the mask took away.
     """
 
     time: np.ndarray
@@ -43,6 +43,7 @@ class RawCurve:
     quality: np.ndarray
     segment: np.ndarray | None
     n_masked: int = 0
+    cadence_number: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ class CleanCurve:
     n_masked: int = 0
     n_clipped: int = 0
     n_in_transit: int = 0
+    cadence_number: np.ndarray | None = None
+    """The mission's number of each measurement, i4."""
 
 
 def clean(raw: RawCurve, gap: float, span: tuple[float, float] = (-np.inf, np.inf)) -> CleanCurve | Refusal:
@@ -93,7 +96,9 @@ def clean(raw: RawCurve, gap: float, span: tuple[float, float] = (-np.inf, np.in
         return Refusal(Status.NO_FLUX_LEVEL, "the median flux of a segment is not well above zero")
     flux_err, estimated = _errors(flux, None if raw.flux_err is None else raw.flux_err[order])
     odd |= _is_implausible(flux)
-    return CleanCurve(time, flux, flux_err, raw.quality[order].astype(np.int32), segment, estimated, odd)
+    quality = raw.quality[order].astype(np.int32)
+    number = None if raw.cadence_number is None else raw.cadence_number[order].astype(np.int32)
+    return CleanCurve(time, flux, flux_err, quality, segment, estimated, odd, cadence_number=number)
 
 
 def _valid_order(raw: RawCurve, span: tuple[float, float]) -> tuple[np.ndarray, bool]:

@@ -77,7 +77,7 @@ def drop_transits(raw: RawCurve, transits: Sequence[Transit], reference: float) 
         inside |= np.abs(phase) <= transit.duration / 2
     if not inside.any():
         return raw, 0
-    names = ("time", "flux", "flux_err", "quality", "segment")
+    names = ("time", "flux", "flux_err", "quality", "segment", "cadence_number")
     parts: dict[str, Any] = {name: getattr(raw, name) for name in names if getattr(raw, name) is not None}
     kept = {name: values[~inside] for name, values in parts.items()}
     return replace(raw, **kept), int(np.count_nonzero(inside & np.isfinite(raw.flux)))
@@ -97,7 +97,11 @@ def clip(curve: CleanCurve, config: CleanConfig) -> tuple[CleanCurve, int]:
         kept[part] = ~_unwanted(curve.time[part], curve.flux[part].astype(np.float64), config)
     if kept.all() or np.unique(curve.segment[kept]).size < np.unique(curve.segment).size:
         return curve, 0
-    parts = {name: getattr(curve, name)[kept] for name in ("time", "flux", "flux_err", "quality", "segment")}
+    parts: dict[str, Any] = {
+        name: getattr(curve, name)[kept] for name in ("time", "flux", "flux_err", "quality", "segment")
+    }
+    if curve.cadence_number is not None:
+        parts["cadence_number"] = curve.cadence_number[kept]
     return replace(curve, **parts), int(np.count_nonzero(~kept))
 
 

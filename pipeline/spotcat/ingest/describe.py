@@ -19,7 +19,8 @@ from spotcat.status import Status
 
 _DAY = 86400.0
 _OBSERVED_WITH = ("CHANNEL", "CAMERA", "CCD")
-_BY_MISSION = (KEPLER, K2, SPOC)
+BY_MISSION = (KEPLER, K2, SPOC)
+"""Products that the missions themselves made, in every detail."""
 _CAMPAIGN_IN_NAME = re.compile(r"[-_][sc](\d{2,4})(?!\d)")
 
 
@@ -74,7 +75,7 @@ def describe(info: FileInfo, primary: Mapping[str, Any], extension: Mapping[str,
     """
     campaign = PRODUCTS[info.product].campaign
     info = replace(info, mag=number(primary.get(campaign.magnitude)))
-    span = _stated_span(info, primary, extension) if info.product in (*_BY_MISSION, TESS_SPOC) else _own_span(info)
+    span = _stated_span(info, primary, extension) if info.product in (*BY_MISSION, TESS_SPOC) else _own_span(info)
     if isinstance(span, Refusal):
         return replace(info, refusal=span)
     version = str(primary.get("PROCVER") or primary.get("VERSION") or "").strip()
@@ -167,5 +168,5 @@ def _group(info: FileInfo, primary: Mapping[str, Any], span: _Span) -> str:
     if not isinstance(value, int) and match:
         value = int(match[1])
     label = [campaign.label.format(value)] if isinstance(value, int) else []
-    author = [] if info.product in _BY_MISSION else [info.product.lower()]
+    author = [] if info.product in BY_MISSION else [info.product.lower()]
     return f"{campaign.folder}/{'-'.join([*label, *author, span.cadence])}"

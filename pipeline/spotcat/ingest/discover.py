@@ -37,7 +37,7 @@ def discover(config: InputConfig) -> list[Source]:
     """
     if not config.files and not config.manifest:
         raise InputError("[input] names no light curves: set input.files or input.manifest")
-    paths = [path for entry in config.files for path in _expand(entry)]
+    paths = [path for entry in config.files for path in expand(entry, "input.files")]
     found: dict[str, Source] = {}
     for path in sorted(paths, key=lambda path: (path.name, str(path))):
         # Of several links to one file the first by name counts, in whatever order a disk lists them.
@@ -49,7 +49,16 @@ def discover(config: InputConfig) -> list[Source]:
     return sorted(found.values(), key=lambda source: (source.path.name, str(source.path)))
 
 
-def _expand(entry: str) -> list[Path]:
+def expand(entry: str, key: str) -> list[Path]:
+    """The files that a glob or a folder means.
+
+    Args:
+        entry: a file, a folder or a glob.
+        key: the recipe's key that it comes from, for errors.
+
+    Raises:
+        InputError: there are none.
+    """
     path = Path(entry).expanduser()
     if path.is_dir():
         walk = [Path(folder) / file for folder, _, files in os.walk(path) for file in files]
@@ -61,10 +70,10 @@ def _expand(entry: str) -> list[Path]:
         matches = [Path(match) for match in glob(str(path), recursive=True)]  # noqa: PTH207
         matches = [match for match in matches if match.is_file()]
     if not matches:
-        raise InputError(f"input.files: {entry!r} matches no file")
+        raise InputError(f"{key}: {entry!r} matches no file")
     known = [match for match in matches if _is_known(match)]
     if not known:
-        raise InputError(f"input.files: {entry!r} matches no light curve ({', '.join(SUFFIXES)})")
+        raise InputError(f"{key}: {entry!r} matches no light curve ({', '.join(SUFFIXES)})")
     return known
 
 

@@ -23,6 +23,7 @@ _FORM = re.compile(r"(\d*)([LBIJKEDA])")
 _FORMS = ["D", "E", "E", "J"]
 _TYPES = [">f8", ">f4", ">f4", ">i4"]
 _NAMES = ["time", "flux", "flux_err", "quality"]
+_CADENCE = "CADENCENO"
 _SCALING = ("TSCAL", "TZERO", "TNULL", "TDIM")
 
 
@@ -35,8 +36,8 @@ def read_official(path: Path, product: str, quality: str) -> RawCurve | None:
         quality: quality mask: none, default, hard or hardest.
 
     Returns:
-        Time [d], flux and flux_err in the delivered unit, and quality of the measurements that are not masked; None
-        where the file is not laid out as official ones are.
+        Time [d], flux and flux_err in the delivered unit, quality and cadence number of the measurements that are not
+        masked; None where the file is not laid out as official ones are.
 
     Raises:
         Exception: almost any where the file is damaged.
@@ -58,7 +59,8 @@ def read_official(path: Path, product: str, quality: str) -> RawCurve | None:
     timed = ~np.isnan(rows["time"])
     n_masked = int(np.count_nonzero(timed & ~good))
     rows = rows[timed & good]
-    return RawCurve(rows["time"], rows["flux"], rows["flux_err"], rows["quality"], None, n_masked)
+    number = rows["cadence_number"] if "cadence_number" in (dtype.names or ()) else None
+    return RawCurve(rows["time"], rows["flux"], rows["flux_err"], rows["quality"], None, n_masked, number)
 
 
 def mask_of(product: str, quality: str, sector: Any) -> int:
@@ -90,7 +92,8 @@ def _is_plain_table(primary: Mapping[str, Any], extension: Mapping[str, Any]) ->
 
 
 def _row_type(extension: Mapping[str, Any], wanted: tuple[str, ...]) -> np.dtype | None:
-    """The table's rows as four fields; None if one is absent or of another kind than the missions'."""
+    """The table's rows as four fields and the cadence number, if it has one; None if one of the four is absent or of
+    another kind than the missions'."""
     found: dict[str, tuple[int, str, int]] = {}
     offset = 0
     for i in range(1, extension["TFIELDS"] + 1):
@@ -107,8 +110,11 @@ def _row_type(extension: Mapping[str, Any], wanted: tuple[str, ...]) -> np.dtype
     # astropy converts times in any unit that is one, rather than a date to count from.
     if any(f"{card}{i}" in extension for card in _SCALING for i in numbers) or not _counts_days(extension, numbers[0]):
         return None
-    offsets = [offset for _, _, offset in columns]
-    return np.dtype({"names": _NAMES, "formats": _TYPES, "offsets": offsets, "itemsize": offset})
+    offsets, names, types = [offset for _, _, offset in columns], _NAMES, _TYPES
+    number, kind, place = found.get(_CADENCE, (0, "", 0))
+    if kind == "J" and not any(f"{card}{number}" in extension for card in _SCALING):
+        offsets, names, types = [*offsets, place], [*names, "cadence_number"], [*types, ">i4"]
+    return np.dtype({"names": names, "formats": types, "offsets": offsets, "itemsize": offset})
 
 
 def _counts_days(extension: Mapping[str, Any], i: int) -> bool:

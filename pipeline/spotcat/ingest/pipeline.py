@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from math import floor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from spotcat import __version__
 from spotcat.config import Recipe, digest
 from spotcat.ingest.clean import Refusal
 from spotcat.ingest.clip import Transit, read_ephemerides
-from spotcat.ingest.describe import FileInfo
+from spotcat.ingest.cotrending import Cotrending
+from spotcat.ingest.describe import BY_MISSION, FileInfo
 from spotcat.ingest.discover import Source, discover
 from spotcat.ingest.fill import Shard, checksums, fill, scans
 from spotcat.ingest.formats import PRODUCTS, TABLE
@@ -24,6 +25,7 @@ from spotcat.ingest.plan import plan_stars
 from spotcat.ingest.scan import checksum
 from spotcat.ingest.store import VERSION, LightCurveStore
 from spotcat.ingest.tables import Star, count_reasons, left_out_columns, row_columns, star_columns
+from spotcat.ingest.vectors import Vectors, detector_of
 from spotcat.ingest.writer import StoreWriter, block_rows
 from spotcat.status import InputError, RunError, Status
 
@@ -74,9 +76,12 @@ def ingest(
         RunError: writing failed, for instance because the disk is full.
     """
     sources = discover(recipe.input)
-    transits = read_ephemerides(recipe.clean.ephemerides)
+    given = _Given(
+        read_ephemerides(recipe.clean.ephemerides),
+        Cotrending(recipe.clean.cotrending, recipe.clean.cotrending_vectors),
+    )
     hashed = list(zip(sources, _in_batches(mapper, checksums, sources), strict=True))
-    choices = _choices(recipe)
+    choices = _choices(recipe, given.cotrending)
     input_hash = _input_hash(hashed, choices)
     old = LightCurveStore(store_path) if store_path.exists() else None
     if old and old.input_hash == input_hash:
@@ -87,7 +92,7 @@ def ingest(
     _take_stored(stars, stored, store_path)
     try:
         writer = StoreWriter(store_path, digest([__version__, recipe.input.reader, input_hash]), old)
-        _write_campaigns(writer, stars, recipe, transits, _Counted(progress, len(files), mapper))
+        _write_campaigns(writer, stars, recipe, given, _Counted(progress, len(files), mapper))
         attributes = {"input_hash": input_hash, "choices": choices, "cleaning": asdict(recipe.clean)}
         writer.finish(star_columns(stars, recipe.fit.min_points, choices), left_out_columns(stars), attributes)
     except OSError as error:
@@ -101,11 +106,13 @@ def _in_batches(mapper: Mapper, fn: Callable[[Any], Any], items: Sequence[Any]) 
     return [value for _, values in sorted(mapper(fn, batches), key=lambda result: result[0]) for value in values]
 
 
-def _choices(recipe: Recipe) -> str:
+def _choices(recipe: Recipe, cotrending: Cotrending) -> str:
     """A digest of what else than the files decides the store's contents."""
     clean = asdict(recipe.clean)
     if recipe.clean.ephemerides:
         clean["ephemerides"] = checksum(Path(recipe.clean.ephemerides))
+    # Where their files lie changes nothing.
+    clean["cotrending"] = sorted(map(checksum, cotrending.paths))
     return digest([VERSION, recipe.input.author, clean, recipe.fit.min_points])
 
 
@@ -176,6 +183,13 @@ def _take_stored(stars: Sequence[Star], stored: dict[_Key, Row], path: Path) -> 
         )
 
 
+class _Given(NamedTuple):
+    """What a recipe gives besides light curves."""
+
+    transits: dict[str, tuple[Transit, ...]]
+    cotrending: Cotrending
+
+
 class _Counted:
     """Counts files as they are done."""
 
@@ -199,7 +213,7 @@ def _write_campaigns(
     writer: StoreWriter,
     stars: Sequence[Star],
     recipe: Recipe,
-    transits: dict[str, tuple[Transit, ...]],
+    given: _Given,
     work: _Counted,
 ) -> None:
     """Read the chosen files that are not stored yet and write them, each shard by one task."""
@@ -215,14 +229,15 @@ def _write_campaigns(
     for name in sorted(campaigns):
         infos = [info for _, info in campaigns[name]]
         shape = (len(infos), max(info.n_rows for info in infos))
-        group = writer.create(name, shape, _precision(infos[0].product), _attributes(infos))
+        vectors = _vectors(given.cotrending, name, infos)
+        group = writer.create(name, shape, _precision(infos[0].product), _attributes(infos), vectors)
         groups[group], written = campaigns[name], writer.written(group)
         outcomes[group] = {row: outcome for start in written for row, outcome in enumerate(written[start], start)}
         size = block_rows(shape[1])
         for start in range(0, len(infos), size):
             files = tuple(infos[start : start + size])
             if start not in written:
-                shards.append(Shard(writer.folder, group, start, files, _transits_of(transits, files)))
+                shards.append(Shard(writer.folder, group, start, files, _transits_of(given.transits, files)))
     work.add(sum(map(len, outcomes.values())))
     for group, start, results in work.map(partial(fill, recipe.clean, recipe.input.reader), shards):
         outcomes[group] |= dict(enumerate(results, start))
@@ -230,6 +245,14 @@ def _write_campaigns(
         writer.close(group, row_columns(_kept(members, outcomes[group])))
     for star in stars:
         star.rows.sort(key=lambda item: (item[0].start, item[0].file))
+
+
+def _vectors(cotrending: Cotrending, campaign: str, infos: Sequence[FileInfo]) -> dict[str, Vectors]:
+    """The vectors of a campaign by detector; those who made light curves from a mission's data took them out."""
+    if not cotrending.paths or infos[0].product not in BY_MISSION:
+        return {}
+    observed = {detector_of(info.observed): info.observed for info in infos}
+    return {detector: cotrending.of(campaign, observed[detector]) for detector in sorted(observed)}
 
 
 def _kept(

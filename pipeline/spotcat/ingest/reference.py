@@ -28,8 +28,8 @@ def read_reference(path: Path, product: str, quality: str) -> RawCurve:
         quality: quality mask: none, default, hard or hardest.
 
     Returns:
-        Time [d], flux and flux_err, and quality of the measurements that are not masked.  Magnitudes and ppm become
-        relative flux; all other flux is as delivered.
+        Time [d], flux and flux_err, quality and cadence number of the measurements that are not masked.  Magnitudes
+        and ppm become relative flux; all other flux is as delivered.
 
     Raises:
         Exception: almost any where the file is damaged or not of this product.
@@ -46,6 +46,7 @@ def read_reference(path: Path, product: str, quality: str) -> RawCurve:
         flux_err=_plain(curve.flux_err)[good],
         quality=_quality(curve)[good],
         segment=None,
+        cadence_number=_cadence(curve, good),
         n_masked=int(np.count_nonzero(~good) + np.count_nonzero(~curve.meta.get("QUALITY_MASK", np.ones(0, bool)))),
     )
     return _relative(raw, kind.unit)
@@ -96,6 +97,12 @@ def _quality(curve: Any) -> np.ndarray:
         return np.zeros(len(curve), dtype=np.int32)
     values = _plain(curve["quality"])
     return values.astype(np.int32) if values.dtype.kind in "iu" else np.zeros(len(curve), dtype=np.int32)
+
+
+def _cadence(curve: Any, good: np.ndarray) -> np.ndarray | None:
+    """The mission's number of each measurement, where the product has it as a whole number."""
+    values = _plain(curve["cadenceno"]) if "cadenceno" in curve.colnames else np.empty(0)
+    return values[good] if values.dtype.kind in "iu" else None
 
 
 def _plain(column: Any) -> np.ndarray:

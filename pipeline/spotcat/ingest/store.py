@@ -8,6 +8,8 @@ A store is one zarr v3 hierarchy:
   point j is the j-th valid measurement, and a row ends in NaN (-1 in ``segment``).  ``time`` is f8 in the mission's
   days minus the attribute ``epoch``.  ``flux`` and ``flux_err`` are as delivered: f4 for the missions' files, which
   hold f4, and f8 for all others.  Columns over rows name the file of each ``row`` that holds one.
+  Where a recipe names cotrending basis vectors, ``cadence_number`` holds the mission's number of each point, and
+  ``cotrending/<detector>`` the vectors by that number; a row's detector follows from its column ``observed``.
 * ``stars``: one row per star, bad ones included (see ``STAR_COLUMNS``).
 * ``left_out``: the files without a row, and why.
 
@@ -26,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from spotcat.ingest.vectors import StoredVectors
 from spotcat.status import InputError, RunError
 
 FORMAT = "spotcat light curves"
@@ -93,7 +96,9 @@ class LightCurve:
     """One star's measurements, all campaigns joined.
 
     ``time`` f8 [d] in the mission's own system, strictly increasing; ``flux`` f8, each segment divided by its
-    median; ``flux_err`` f8 on the same scale; ``segment`` i4, counting from 0 in time order.
+    median; ``flux_err`` f8 on the same scale; ``segment`` i4, counting from 0 in time order.  ``vectors`` f8, shape
+    (points, vectors), are the detector's cotrending basis vectors at each point, 0 where the mission gives none;
+    without columns where the store keeps none.  Each segment has coefficients of its own.
     """
 
     star_id: int
@@ -102,6 +107,7 @@ class LightCurve:
     flux: np.ndarray
     flux_err: np.ndarray
     segment: np.ndarray
+    vectors: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -152,6 +158,8 @@ class LightCurveStore:
         """A digest of the cleaning and the author that were asked for."""
         self.generation: int = attributes["generation"]
         """How many times files were appended."""
+        cleaning = attributes["cleaning"]
+        self._vectors = StoredVectors(cleaning["cotrending_vectors"] if cleaning.get("cotrending") else 0)
 
     @cached_property
     def stars(self) -> StarTable:
@@ -186,7 +194,8 @@ class LightCurveStore:
             for star_id, piece in self._rows(campaign, unique):
                 pieces[star_id].append(piece)
         names = dict(zip(unique.tolist(), self.stars["name"][position].tolist(), strict=True))
-        return [_join(star_id, names[star_id], pieces[star_id]) for star_id in wanted.tolist()]
+        n_vectors = self._vectors.n_vectors
+        return [_join(star_id, names[star_id], pieces[star_id], n_vectors) for star_id in wanted.tolist()]
 
     @property
     def n_rows(self) -> int:
@@ -210,10 +219,8 @@ class LightCurveStore:
             for column, kind in columns.items()
         }
 
-    def _rows(
-        self, campaign: _Campaign, star_ids: np.ndarray
-    ) -> list[tuple[int, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]]:
-        """Star, and time, flux, flux_err, segment, of each row that belongs to one of `star_ids` (sorted)."""
+    def _rows(self, campaign: _Campaign, star_ids: np.ndarray) -> list[tuple[int, tuple[np.ndarray, ...]]]:
+        """Star, and time, flux, flux_err, segment, vectors, of each row that belongs to one of `star_ids` (sorted)."""
         first = np.searchsorted(campaign.star_id, star_ids, side="left")
         last = np.searchsorted(campaign.star_id, star_ids, side="right")
         rows = np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)])
@@ -223,16 +230,17 @@ class LightCurveStore:
             time, flux, flux_err, segment = (
                 campaign.arrays[name].oindex[campaign.row[rows]] for name in ("time", "flux", "flux_err", "segment")
             )
-        except (ValueError, RuntimeError, OSError) as error:
+            vectors = self._vectors.at(campaign.name, campaign.arrays, rows)
+        except (ValueError, RuntimeError, OSError, KeyError) as error:
             raise self._damaged(campaign) from error
-        result = []
+        result: list[tuple[int, tuple[np.ndarray, ...]]] = []
         for k, row in enumerate(rows):
             n = campaign.n_points[row]
             piece = (time[k, :n] + campaign.epoch, flux[k, :n], flux_err[k, :n], segment[k, :n])
             # A missing shard reads as fill values without an error.
             if not all(np.isfinite(part).all() for part in piece) or (n and segment[k, 0] != 0):
                 raise self._damaged(campaign)
-            result.append((int(campaign.star_id[row]), piece))
+            result.append((int(campaign.star_id[row]), (*piece, vectors[k][:n])))
         return result
 
     def _damaged(self, campaign: _Campaign) -> RunError:
@@ -244,17 +252,18 @@ def versioned(name: str, generation: int) -> str:
     return f"{name}-{generation}" if generation else name
 
 
-def _join(star_id: int, name: str, pieces: list[tuple[np.ndarray, ...]]) -> LightCurve:
+def _join(star_id: int, name: str, pieces: list[tuple[np.ndarray, ...]], n_vectors: int) -> LightCurve:
     """Put a star's campaigns in time order, number their segments on and divide each by its median."""
     times: list[np.ndarray] = []
     fluxes: list[np.ndarray] = []
     errors: list[np.ndarray] = []
     segments: list[np.ndarray] = []
+    vectors: list[np.ndarray] = []
     n_segments = 0
     for piece in sorted(pieces, key=lambda piece: float(piece[0][0])):
         # Two files may share the measurement at which one ends and the next begins.
         fresh = piece[0] > (times[-1][-1] if times else -np.inf)
-        time, flux, flux_err, segment = (part[fresh] for part in piece)
+        time, flux, flux_err, segment, basis = (part[fresh] for part in piece)
         numbers, index = np.unique(segment, return_inverse=True)
         level = np.array([np.median(flux[segment == number].astype(np.float64)) for number in numbers])
         if time.size:
@@ -262,10 +271,11 @@ def _join(star_id: int, name: str, pieces: list[tuple[np.ndarray, ...]]) -> Ligh
             fluxes.append(flux / level[index])
             errors.append(flux_err / level[index])
             segments.append(index + n_segments)
+            vectors.append(basis)
             n_segments += numbers.size
     if not times:
         empty = np.empty(0)
-        return LightCurve(star_id, name, empty, empty, empty, np.empty(0, dtype=np.int32))
+        return LightCurve(star_id, name, empty, empty, empty, np.empty(0, dtype=np.int32), np.empty((0, n_vectors)))
     return LightCurve(
         star_id,
         name,
@@ -273,4 +283,5 @@ def _join(star_id: int, name: str, pieces: list[tuple[np.ndarray, ...]]) -> Ligh
         np.concatenate(fluxes),
         np.concatenate(errors),
         np.concatenate(segments).astype(np.int32),
+        np.concatenate(vectors),
     )

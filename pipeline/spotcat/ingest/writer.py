@@ -21,6 +21,7 @@ from spotcat.ingest.store import (
     LightCurveStore,
     versioned,
 )
+from spotcat.ingest.vectors import CADENCE, COTRENDING, Vectors
 from spotcat.status import InputError
 
 _CHUNK_ROWS = 64
@@ -28,7 +29,7 @@ _CHUNK_BYTES = 4 * 2**20
 _SHARD_CHUNKS = 16
 _TABLE_CHUNK = 65536
 _FILLS = {"time": np.nan, "flux": np.nan, "flux_err": np.nan, "quality": 0, "segment": -1}
-_KINDS = {"time": "f8", "quality": "i4", "segment": "i2"}
+_KINDS = {"time": "f8", "quality": "i4", "segment": "i2", CADENCE: "i4"}
 
 
 class StoreWriter:
@@ -66,7 +67,14 @@ class StoreWriter:
         except OSError as error:
             raise InputError(f"{path}: cannot be written ({error.strerror}); choose another survey.output") from None
 
-    def create(self, name: str, shape: tuple[int, int], precision: str, attributes: Mapping[str, Any]) -> str:
+    def create(
+        self,
+        name: str,
+        shape: tuple[int, int],
+        precision: str,
+        attributes: Mapping[str, Any],
+        vectors: Mapping[str, Vectors] | None = None,
+    ) -> str:
         """Make a campaign's empty arrays.
 
         Args:
@@ -74,6 +82,7 @@ class StoreWriter:
             shape: rows, points.
             precision: type of the fluxes, f4 or f8.
             attributes: of the group.
+            vectors: cotrending basis vectors by detector, if they are to be kept.
 
         Returns:
             The name of its group.
@@ -83,7 +92,7 @@ class StoreWriter:
             return name
         group = self._root.create_group(name, attributes=dict(attributes), overwrite=True)
         chunk_rows = block_rows(shape[1]) // _SHARD_CHUNKS
-        for array, fill in _FILLS.items():
+        for array, fill in (_FILLS | {CADENCE: -1} if vectors else _FILLS).items():
             group.create_array(
                 array,
                 shape=shape,
@@ -94,6 +103,8 @@ class StoreWriter:
                 compressors=_compressors(),
                 dimension_names=("row", "point"),
             )
+        for detector, found in (vectors or {}).items():
+            _write_vectors(group.create_group(f"{COTRENDING}/{detector}"), found)
         return name
 
     def written(self, name: str) -> dict[int, list[Outcome]]:
@@ -155,19 +166,23 @@ class Block:
 
         self._folder = folder / campaign
         group: Any = zarr.open_group(str(self._folder), mode="r+", zarr_format=3, use_consolidated=False)
-        self._arrays = {name: group[name] for name in _FILLS}
+        self._fills = _FILLS | ({CADENCE: -1} if CADENCE in group else {})
+        self._arrays = {name: group[name] for name in self._fills}
         self._epoch = group.attrs["epoch"]
         self._rows = slice(start, start + n_rows)
         n_points = self._arrays["time"].shape[1]
         self._values = {
-            name: np.full((n_rows, n_points), fill, dtype=self._arrays[name].dtype) for name, fill in _FILLS.items()
+            name: np.full((n_rows, n_points), fill, dtype=self._arrays[name].dtype)
+            for name, fill in self._fills.items()
         }
 
     def put(self, k: int, curve: CleanCurve) -> None:
         """Set the k-th row."""
         n = curve.time.size
         for name, values in self._values.items():
-            values[k, :n] = curve.time - self._epoch if name == "time" else getattr(curve, name)
+            given = curve.time - self._epoch if name == "time" else getattr(curve, name)
+            if given is not None:
+                values[k, :n] = given
 
     def write(self) -> None:
         """Write the shard and bring it to disk, so that no mark outlives it."""
@@ -215,6 +230,14 @@ def _write_columns(group: Any, columns: Mapping[str, Sequence[Any]], kinds: Mapp
             dimension_names=(dimension,),
         )
         array[:] = values
+
+
+def _write_vectors(group: Any, vectors: Vectors) -> None:
+    for name, values in vectors._asdict().items():
+        array = group.create_array(
+            name, shape=values.shape, chunks=values.shape, dtype=values.dtype, compressors=_compressors()
+        )
+        array[...] = values
 
 
 def _compressors() -> list[Any]:
