@@ -158,7 +158,7 @@ class LightCurveStore:
         """A digest of the cleaning and the author that were asked for."""
         self.generation: int = attributes["generation"]
         """How many times files were appended."""
-        cleaning = attributes["cleaning"]
+        cleaning = attributes.get("cleaning", {})
         self._vectors = StoredVectors(cleaning["cotrending_vectors"] if cleaning.get("cotrending") else 0)
 
     @cached_property
