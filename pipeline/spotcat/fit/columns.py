@@ -26,7 +26,9 @@ BASELINE_LIVES = 3.0
 """A baseline of fewer lifetimes only limits them from below: on simulated stars nine in ten lifetimes up to a third of
 the baseline were right to 30 %, two in ten between that and half of it."""
 
-STRICT_LIVES, STRICT_CYCLES = 3.0, 50.0
+LEAST_ROTATIONS = 1.0
+"""Spots that live for less are no sign of a period: what wanders is fitted so."""
+STRICT_LIVES, STRICT_CYCLES = 2.5, 45.0
 """Spots that outlive so many baselines, over so many cycles, may be no spots."""
 
 MEASURED_SHRINKAGE = 0.75
@@ -108,7 +110,8 @@ def _columns(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: 
     columns |= {name: getattr(fit, name) for name in ("n_eff", "pareto_k", "r_hat", "n_divergent")}
     columns["reliability"] = np.where(dips, 0.0, columns["reliability"])
     detected = (fit.gain >= config.detection) & (columns["false_alarm"] <= config.false_alarm)
-    columns["rotating"] = (detected & (columns["reliability"] >= config.reliability)).astype(np.int8)
+    detected &= (columns["reliability"] >= config.reliability) & (columns["n_life_rot"] >= LEAST_ROTATIONS)
+    columns["rotating"] = detected.astype(np.int8)
     columns["amplitude_limit"] = np.percentile(fit.draws.amplitude, 95, axis=1)
     shrunk = shrinkage(fit.draws, spec.layout(config).priors)
     columns |= {f"{name}_shrinkage": share for name, share in shrunk.items()}
@@ -155,8 +158,9 @@ def _lifetime_flag(columns: dict[str, np.ndarray], draws: Quantities) -> np.ndar
     correlation = covariance / np.maximum(ln_life.std(1) * draws.kappa.std(1), 1e-12)
     flag[np.abs(correlation) > 0.7] = LifetimeFlag.DEGENERATE_WITH_SHEAR
     flag[columns["n_life_rot_lower"] < 1.0] = LifetimeFlag.UPPER_LIMIT
+    # Long gaps show no spot live or decay: what counts is the time that was measured.
     needed = np.maximum(BASELINE_LIVES * columns["spot_lifetime"], LIFETIME_BASELINE)
-    flag[columns["baseline"] < needed] = LifetimeFlag.LOWER_LIMIT
+    flag[columns["baseline"] * columns["duty"] < needed] = LifetimeFlag.LOWER_LIMIT
     flag[columns["rotating"] == 0] = LifetimeFlag.NOT_DETECTED
     return flag
 
