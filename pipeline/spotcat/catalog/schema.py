@@ -120,7 +120,7 @@ COLUMNS: tuple[Column, ...] = (
     *_with_errors("sigma_k", "", "src.var.amplitude;stat.fit.param", "Amplitude of the spot covariance"),
     *_with_errors("amplitude", "", "src.var.amplitude;stat.stdev", "Standard deviation of the flux that rotates"),
     _number("amplitude_limit", "", "src.var.amplitude;stat.max", "95 % upper limit of amplitude"),
-    _number("n_eff", "", "meta.number;stat", "Effective number of posterior draws, where the posterior was sampled"),
+    _number("n_eff", "", "meta.number;stat", "Effective number of draws of a sampled posterior"),
     _number("pareto_k", "", "stat.param", "Tail of the importance weights, to be trusted below 0.7"),
     _number("r_hat", "", "stat.param", "Scale reduction of the worst coordinate of the chains, converged below 1.05"),
     _number("n_divergent", "", "meta.number;stat", "Divergent transitions of the chains"),
