@@ -62,6 +62,8 @@ class CleanConfig:
     """Up to two points in a row this far off [sigma] are left out, longer dips never; 0 keeps all."""
     clip_window: float = 0.5
     """Width of the running median [d]."""
+    slopes: bool = False
+    """Whether each segment has, beside its offset, a slope of its own; both are marginalised, not subtracted."""
     cotrending: tuple[str, ...] = ()
     """Globs or folders of the missions' cotrending basis vectors, which the store keeps beside the light curves."""
     cotrending_vectors: int = 4

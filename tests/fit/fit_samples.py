@@ -17,6 +17,11 @@ class Star(NamedTuple):
     peq: float = np.nan
     photometric: float = np.nan
 
+    @property
+    def vectors(self) -> np.ndarray:
+        """Nothing is to be marginalised but offsets."""
+        return np.empty((len(self.time), 0))
+
 
 def simulate(
     rng: np.random.Generator, m: int = 300, dt: float = 0.5, periods: tuple[float, float] = (2.0, 30.0)

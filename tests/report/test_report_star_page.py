@@ -110,7 +110,7 @@ def _star(n_segments: int = 1, **columns: Any) -> FittedStar:
     covariance = np.exp(-0.5 * (place / 8.0) ** 2) * (0.5 + 0.5 * np.cos(2 * np.pi * place / 10))
     segment = np.where(mask > 0, place // 100, 0)
     grid = GridBatch(
-        *(rng.standard_normal(m) * mask, np.ones(m), mask, segment),
+        *(rng.standard_normal(m) * mask, np.ones(m), mask, segment, np.empty((m, 0))),
         *(np.asarray(value) for value in (0.01, 0.0, 0.1)),
     )
     prediction = StarPrediction(np.sin(place / 3), np.full(m, 0.2), np.zeros(n_segments), covariance, 0.1)

@@ -31,6 +31,7 @@ class GridStar(NamedTuple):
     relative_variance: Array
     mask: Array
     segment: Array
+    design: Array
     width: Array
 
 
@@ -65,7 +66,7 @@ def exact_posterior(theta: Array, star: GridStar, layout: Layout, n_segments: in
         n_segments: offset columns.
         block: block width of the factorisation; the covariance must vanish from there on, or `block` be the grid.
     """
-    offsets = offset_columns(star.segment, star.mask, n_segments)
+    offsets = offset_columns(star.segment, star.mask, n_segments, star.design)
     jacobian = covariance_jacobian(theta, star.width, layout)
     noise = noise_variance(theta, star.relative_variance)
     at = score(covariance_of(jacobian, layout), noise, star.y, star.mask, offsets, block)
@@ -146,7 +147,7 @@ def exact_values(
     def one(item: tuple[Array, Array]) -> Array:
         x, i = item
         star = jax.tree.map(lambda a: a[i], stars)
-        offsets = offset_columns(star.segment, star.mask, n_segments)
+        offsets = offset_columns(star.segment, star.mask, n_segments, star.design)
         noise = noise_variance(x, star.relative_variance)
         signal = covariance(x, star.width, layout)
         return negative_log_prior(x, layout) - log_likelihood(signal, noise, star.y, star.mask, offsets, block)

@@ -21,6 +21,9 @@ MOST_FINER = 40
 """The finest step is at most this much finer than that of the whole light curve: there the periods that a piece of
 the one and the whole of the other can show still meet."""
 
+LEAST_PER_COLUMN = 10
+"""A segment of fewer measurements for each column has none."""
+
 _MANTISSAS = (1.0, 1.25, 1.5)
 
 
@@ -47,6 +50,11 @@ class Measurements(Protocol):
         """Segment number, 0, 1, ... in time order."""
         ...
 
+    @property
+    def vectors(self) -> np.ndarray:
+        """What may be added to each segment with any coefficients, such as its slope, shape (N, v)."""
+        ...
+
 
 class GridBatch(NamedTuple):
     """Light curves on a grid, each in units of its own scatter; float64, leading axes (if any) the star.
@@ -56,6 +64,7 @@ class GridBatch(NamedTuple):
         relative_variance: error variances divided by their mean, shape (..., M).
         mask: 1 where there is a measurement, shape (..., M).
         segment: segment number, shape (..., M).
+        design: within each segment orthonormal columns without mean, of which `y` holds nothing, shape (..., M, v).
         scale: standard deviation of the relative flux, shape (...).
         width: bin width beyond the native sampling [d], shape (...).
         white: the errors' variance in units of ``scale**2``, shape (...).
@@ -65,6 +74,7 @@ class GridBatch(NamedTuple):
     relative_variance: np.ndarray
     mask: np.ndarray
     segment: np.ndarray
+    design: np.ndarray
     scale: np.ndarray
     width: np.ndarray
     white: np.ndarray
@@ -204,6 +214,13 @@ def grid_star(star: Measurements, grid: Grid) -> GridBatch:
 
     in_segment = np.maximum(np.bincount(segment, mask), 1)
     y = (y - (np.bincount(segment, y * mask) / in_segment)[segment]) * mask
+    vectors = star.vectors[part][keep]
+    binned = np.stack([np.bincount(cell, v, minlength=m) / n for v in vectors.T] or [np.empty(0)], axis=1)
+    design = segment_design(binned if vectors.shape[1] else np.empty((m, 0)), segment, mask)
+    # The likelihood is the same whatever of these columns is in the flux; the periodogram is not.
+    for number in np.unique(segment[mask > 0]) if design.shape[1] else ():
+        own = (segment == number) & (mask > 0)
+        y[own] -= design[own] @ (design[own].T @ y[own])
     scatter = float(np.sqrt(np.sum(y**2) / mask.sum()))
     scale = scatter if scatter > 0 else 1.0
     mean_variance = float(np.sum(variance * mask) / mask.sum())
@@ -212,4 +229,26 @@ def grid_star(star: Measurements, grid: Grid) -> GridBatch:
     cadence = float(np.median(np.diff(star.time)))
     width = np.sqrt(max(dt**2 - cadence**2, 0.0)) if cadence < 0.99 * dt else 0.0
     scalars = (np.asarray(value) for value in (scale, width, mean_variance / scale**2))
-    return GridBatch(y / scale, relative, mask, segment, *scalars)
+    return GridBatch(y / scale, relative, mask, segment, design, *scalars)
+
+
+def segment_design(columns: np.ndarray, segment: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Columns made orthonormal and without mean within each segment; zero where they say nothing new.
+
+    Args:
+        columns: values at each grid point, shape (M, v).
+        segment: segment number, shape (M,).
+        mask: 1 where there is a measurement, shape (M,).
+
+    Returns:
+        Shape (M, v); zero throughout a segment of too few measurements to tell its columns from its signal.
+    """
+    design = np.zeros_like(columns, dtype=float)
+    for number in np.unique(segment[mask > 0]):
+        own = (segment == number) & (mask > 0)
+        if own.sum() < LEAST_PER_COLUMN * columns.shape[1]:
+            continue
+        u, size, _ = np.linalg.svd(columns[own] - columns[own].mean(axis=0), full_matrices=False)
+        rank = int(np.sum(size > 1e-8 * max(size.max(initial=0.0), 1e-300)))
+        design[own, :rank] = u[:, :rank]
+    return design

@@ -64,18 +64,23 @@ class Score(NamedTuple):
     projection: Projection
 
 
-def offset_columns(segment: Array, mask: Array, n_segments: int) -> Array:
-    """One indicator column for each segment.
+def offset_columns(segment: Array, mask: Array, n_segments: int, design: Array | None = None) -> Array:
+    """What is marginalised: an indicator column for each segment, and the segment's own part of each design column.
 
     Args:
         segment: segment number of every grid point, shape (M,).
         mask: 1 where there is a measurement, shape (M,).
-        n_segments: number of columns; at least the number of segments.
+        n_segments: at least the number of segments.
+        design: further columns that every segment has with coefficients of its own, shape (M, v).
 
     Returns:
-        Shape (M, n_segments).
+        Shape (M, n_segments (1 + v)), the offsets first.
     """
-    return mask[:, None] * (segment[:, None] == jnp.arange(n_segments)[None, :])
+    own = mask[:, None] * (segment[:, None] == jnp.arange(n_segments)[None, :])
+    if design is None:
+        return own
+    each = own[:, :, None] * design[:, None, :]
+    return jnp.concatenate([own, each.reshape(len(mask), -1)], axis=1)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(5,))
@@ -87,7 +92,7 @@ def log_likelihood(k: Array, variance: Array, y: Array, mask: Array, offsets: Ar
         variance: noise variance of every point, shape (M,); ignored where the mask is 0.
         y: flux, shape (M,); ignored where the mask is 0.
         mask: 1 where there is a measurement, shape (M,); not differentiated.
-        offsets: indicator columns, shape (M, s), columns without a measurement are left out; not differentiated.
+        offsets: what is marginalised, shape (M, s), columns of zeros are left out; not differentiated.
         block: block width of the factorisation.
 
     Returns:
@@ -135,7 +140,7 @@ def average_information(at: Score, k_slopes: Array, noise_slopes: Array, mask: A
 def _project(k: Array, variance: Array, y: Array, mask: Array, offsets: Array, block: int) -> Projection:
     factor = factorise(k, jnp.where(mask > 0, variance, 1.0), mask, block)
     z = whiten(factor, jnp.concatenate([(y * mask)[:, None], offsets], axis=1))
-    used = jnp.sum(offsets, axis=0) > 0
+    used = jnp.sum(offsets**2, axis=0) > 0
     normal = jnp.linalg.cholesky(z[:, 1:].T @ z[:, 1:] + jnp.diag(jnp.where(used, 0.0, 1.0)))
     basis = solve_triangular(normal, z[:, 1:].T, lower=True).T
     rest = z[:, 0] - basis @ (basis.T @ z[:, 0])

@@ -104,7 +104,7 @@ def _predict_star(
 ) -> tuple[Prediction, Array]:
     k = _covariance_between(theta, star.width, layout, per_step)
     variance = noise_variance(theta, star.relative_variance)
-    offsets = offset_columns(star.segment, star.mask, n_segments)
+    offsets = offset_columns(star.segment, star.mask, n_segments, star.design)
     return predict(k, variance, star.y, star.mask, offsets, at, per_step), k
 
 

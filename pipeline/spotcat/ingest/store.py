@@ -21,7 +21,7 @@ root's attributes name them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,8 @@ class LightCurve:
     ``time`` f8 [d] in the mission's own system, strictly increasing; ``flux`` f8, each segment divided by its
     median; ``flux_err`` f8 on the same scale; ``segment`` i4, counting from 0 in time order.  ``vectors`` f8, shape
     (points, vectors), are the detector's cotrending basis vectors at each point, 0 where the mission gives none;
-    without columns where the store keeps none.  Each segment has coefficients of its own.
+    without columns where the store keeps none; time is one before them if the recipe asks for slopes.  Each segment has
+    coefficients of its own.
     """
 
     star_id: int
@@ -159,6 +160,7 @@ class LightCurveStore:
         self.generation: int = attributes["generation"]
         """How many times files were appended."""
         cleaning = attributes.get("cleaning", {})
+        self._slopes: bool = cleaning.get("slopes", False)
         self._vectors = StoredVectors(cleaning["cotrending_vectors"] if cleaning.get("cotrending") else 0)
 
     @cached_property
@@ -195,7 +197,8 @@ class LightCurveStore:
                 pieces[star_id].append(piece)
         names = dict(zip(unique.tolist(), self.stars["name"][position].tolist(), strict=True))
         n_vectors = self._vectors.n_vectors
-        return [_join(star_id, names[star_id], pieces[star_id], n_vectors) for star_id in wanted.tolist()]
+        joined = [_join(star_id, names[star_id], pieces[star_id], n_vectors) for star_id in wanted.tolist()]
+        return [_with_slope(star) for star in joined] if self._slopes else joined
 
     @property
     def n_rows(self) -> int:
@@ -250,6 +253,12 @@ class LightCurveStore:
 def versioned(name: str, generation: int) -> str:
     """A group's name after some additions to the store."""
     return f"{name}-{generation}" if generation else name
+
+
+def _with_slope(star: LightCurve) -> LightCurve:
+    """The same with time as a vector before the others: a segment's own coefficient makes it a slope."""
+    middle = star.time.mean() if star.time.size else 0.0
+    return replace(star, vectors=np.column_stack([star.time - middle, star.vectors]))
 
 
 def _join(star_id: int, name: str, pieces: list[tuple[np.ndarray, ...]], n_vectors: int) -> LightCurve:
