@@ -122,7 +122,7 @@ COLUMNS: tuple[Column, ...] = (
     _number("amplitude_limit", "", "src.var.amplitude;stat.max", "95 % upper limit of amplitude"),
     _number("n_eff", "", "meta.number;stat", "Effective number of draws of a sampled posterior"),
     _number("pareto_k", "", "stat.param", "Tail of the importance weights, to be trusted below 0.7"),
-    _number("r_hat", "", "stat.param", "Scale reduction of the worst coordinate of the chains, converged below 1.05"),
+    _number("r_hat", "", "stat.param", "Worst scale reduction of the chains, converged below 1.05"),
     _number("n_divergent", "", "meta.number;stat", "Divergent transitions of the chains"),
     Column("status", "i1", "", "meta.code.status", "How far the star got; 0 is a finished fit", None),
     Column("flags", "i4", "", "meta.code.qual", "Qualities of the result, one bit each; 0 is clean", 0),
