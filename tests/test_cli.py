@@ -111,9 +111,9 @@ def test_query_looks_up_a_star_by_columns_that_it_does_not_give(catalog: Path) -
 
 
 def test_query_keeps_reliable_detections(tmp_path: Path) -> None:
-    alarm = np.array([0.2, 0.05, 0.001, np.nan, 0.001])
+    reliability = np.array([0.8, 0.95, 0.999, np.nan, 0.5])
     columns = {"star_id": np.arange(5), "name": np.array(list("abcde")), "status": np.zeros(5, "i1")}
-    columns |= {"false_alarm": alarm, "rotating": np.array([1, 1, 1, 0, 0], "i1")}
+    columns |= {"reliability": reliability}
     write_part(tmp_path / "part", columns, {})
     finalise([tmp_path / "part"], tmp_path / "catalog.zarr", {})
     for threshold, expression, names in (("0.9", "", "bc"), ("0.99", "", "c"), ("0.9", "star_id < 2", "b")):

@@ -11,12 +11,12 @@ from spotcat.catalog.ledger import Ledger
 from spotcat.catalog.writer import write_part
 from spotcat.status import InputError, RunError
 
-FINGERPRINT = {"config": "aa", "code": "bb", "input": "cc"}
+FINGERPRINT = {"config": "aa", "code": "bb"}
 
 
 def _finish(ledger: Ledger, chunk: str, first: int) -> str:
     checksum = write_part(ledger.part(chunk), columns(range(first, first + 3)), {})
-    ledger.record(chunk, 3, checksum, 1.23456)
+    ledger.record(chunk, {first + k: f"star {first + k}" for k in range(3)}, checksum, 1.23456)
     return checksum
 
 
@@ -33,8 +33,14 @@ def test_recorded_chunks_are_done(ledger: Ledger) -> None:
     done = Ledger(ledger.folder, dict(reversed(FINGERPRINT.items()))).done()
     assert list(done) == ["c0000", "c0001", "c0002"]
     entry = done["c0002"]
-    assert (entry.n_stars, entry.checksum, entry.fingerprint) == (3, checksum, FINGERPRINT)
+    assert entry.stars == [(6, "star 6"), (7, "star 7"), (8, "star 8")]
+    assert (entry.checksum, entry.fingerprint) == (checksum, FINGERPRINT)
     assert entry.seconds == pytest.approx(1.23456, abs=1e-3)
+
+
+def test_stars_that_changed_since_are_told_apart(ledger: Ledger) -> None:
+    (entry, _) = ledger.done().values()
+    assert entry.unchanged({0: "star 0", 1: "another", 5: "star 5"}) == (0,)
 
 
 def test_an_empty_ledger_has_nothing_done(tmp_path: Path) -> None:
@@ -81,7 +87,7 @@ def test_an_entry_under_another_chunks_name_is_not_done(ledger: Ledger) -> None:
     assert list(ledger.done()) == ["c0001"]
 
 
-@pytest.mark.parametrize("changed", [["code"], ["config"], ["input"], ["code", "config", "input"]])
+@pytest.mark.parametrize("changed", [["code"], ["config"], ["code", "config"]])
 def test_what_changed_is_named(ledger: Ledger, changed: list[str]) -> None:
     later = Ledger(ledger.folder, {**FINGERPRINT, **dict.fromkeys(changed, "new")})
     with pytest.raises(InputError) as caught:
@@ -95,8 +101,8 @@ def test_what_changed_is_named(ledger: Ledger, changed: list[str]) -> None:
 
 
 def test_recording_again_replaces_the_entry(ledger: Ledger) -> None:
-    ledger.record("c0000", 99, "other", 2.0)
-    assert json.loads((ledger.folder / "c0000.json").read_text())["n_stars"] == 99
+    ledger.record("c0000", {99: "new"}, "other", 2.0)
+    assert json.loads((ledger.folder / "c0000.json").read_text())["stars"] == [[99, "new"]]
     assert len(list(ledger.folder.iterdir())) == 2
 
 
@@ -111,10 +117,10 @@ def test_sweeping_deletes_only_what_killed_writers_left(ledger: Ledger, tmp_path
 @pytest.mark.parametrize("chunk", ["", "../c0", "a/b", ".hidden", "c 1"])
 def test_a_chunk_name_must_be_a_file_name(ledger: Ledger, chunk: str) -> None:
     with pytest.raises(ValueError, match="not a chunk name"):
-        ledger.record(chunk, 1, "aa", 0.0)
+        ledger.record(chunk, {}, "aa", 0.0)
 
 
 def test_a_ledger_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "ledger").write_text("a file in the way")
     with pytest.raises(RunError, match=r"ledger/c0\.json: cannot be written"):
-        Ledger(tmp_path / "ledger", FINGERPRINT).record("c0", 1, "aa", 0.0)
+        Ledger(tmp_path / "ledger", FINGERPRINT).record("c0", {}, "aa", 0.0)

@@ -175,7 +175,7 @@ def test_many_rows_of_many_blocks(tmp_path: Path) -> None:
     """More rows than a shard, in precision and order, through the writer and back."""
     n_rows, n_points = 1100, 40
     random = np.random.default_rng(3)
-    writer = StoreWriter(tmp_path / "store")
+    writer = StoreWriter(tmp_path / "store", "plan")
     group = writer.create("kepler/q01-1765s", (n_rows + 5, n_points), "f4", {"epoch": 130})
     size = block_rows(n_points)
     assert size < n_rows

@@ -42,7 +42,11 @@ class _Index:
 
 
 def finalise(
-    parts: Sequence[Path], target: Path, attrs: Mapping[str, Any], counts: Mapping[Path, int] | None = None
+    parts: Sequence[Path],
+    target: Path,
+    attrs: Mapping[str, Any],
+    counts: Mapping[Path, int] | None = None,
+    wanted: Mapping[Path, Sequence[int]] | None = None,
 ) -> int:
     """Join parts into a catalog sorted by star id, with an index and checksums, replacing an earlier one.
 
@@ -55,6 +59,7 @@ def finalise(
         attrs: attributes of the whole catalog, anything that JSON can hold; ``fit_parameters`` names the
             columns of ``fit_vector``.
         counts: how many stars the ledger knows of in each part; not compared if None.
+        wanted: star ids of each part to take, where its other stars are in later parts; all if None.
 
     Returns:
         The number of stars.
@@ -71,7 +76,7 @@ def finalise(
         raise InputError(f"{target}: there is nothing to finalise; run the fit first")
     if target.exists() and root_attributes(target).get("format") != FORMAT:
         raise InputError(f"{target}: holds something else than a catalog; move it away")
-    index = _index(sorted(set(parts)), counts or {})
+    index = _index(sorted(set(parts)), counts or {}, wanted or {})
     n_stars = len(index.row)
     columns = [*COLUMNS, *(array for array in ARRAYS if array.name in index.widths)]
     names = [column.name for column in columns]
@@ -111,20 +116,22 @@ def _write_index(group: zarr.Group, columns: Mapping[str, np.ndarray]) -> None:
         create_array(inside, column, values.shape, ROWS, attributes(column))[...] = values
 
 
-def _index(parts: list[Path], counts: Mapping[Path, int]) -> _Index:
+def _index(parts: list[Path], counts: Mapping[Path, int], wanted: Mapping[Path, Sequence[int]]) -> _Index:
     """Read which stars the parts hold, checking every part on the way."""
     ids, owners, rows = [], [], []
     widths: dict[str, int] = {}
     for number, folder in enumerate(parts):
         part = read_part(folder)
-        ids.append(part["star_id"])
-        expected = counts.get(folder, len(ids[-1]))
-        if len(ids[-1]) != expected:
+        star_id = part["star_id"]
+        expected = counts.get(folder, len(star_id))
+        if len(star_id) != expected:
             raise RunError(
-                f"{folder}: has {len(ids[-1])} stars where the ledger has {expected}; delete the part and run again"
+                f"{folder}: has {len(star_id)} stars where the ledger has {expected}; delete the part and run again"
             )
-        owners.append(np.full(len(ids[-1]), number))
-        rows.append(np.arange(len(ids[-1])))
+        taken = np.flatnonzero(np.isin(star_id, wanted[folder])) if folder in wanted else np.arange(len(star_id))
+        ids.append(star_id[taken])
+        owners.append(np.full(len(taken), number))
+        rows.append(taken)
         for array in ARRAYS:
             if array.name in part:
                 width = part[array.name].shape[1]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from spotcat.catalog.atomic import write_file, writing
@@ -19,13 +19,20 @@ from spotcat.status import InputError
 
 @dataclass(frozen=True)
 class Entry:
-    """What the ledger knows of a finished chunk."""
+    """What the ledger knows of a finished chunk.
+
+    ``stars`` are the stars of its part, each with a digest of what was known of it.
+    """
 
     chunk: str
-    n_stars: int
+    stars: list[tuple[int, str]]
     checksum: str
     seconds: float
     fingerprint: dict[str, str]
+
+    def unchanged(self, inputs: Mapping[int, str]) -> tuple[int, ...]:
+        """Those of its stars of which the same is known now; `inputs` are digests by star id."""
+        return tuple(star_id for star_id, digest in self.stars if inputs.get(star_id) == digest)
 
 
 class Ledger:
@@ -33,7 +40,7 @@ class Ledger:
 
     Args:
         folder: the ledger's folder; the parts are in ``parts/<chunk>`` beside it.
-        fingerprint: what the chunks depend on, a digest each, such as ``config``, ``code`` and ``input``.
+        fingerprint: what all chunks depend on, a digest each, such as ``config`` and ``code``.
     """
 
     def __init__(self, folder: Path, fingerprint: Mapping[str, str]) -> None:
@@ -50,12 +57,12 @@ class Ledger:
             raise ValueError(f"not a chunk name: {chunk!r}")
         return self.folder.parent / "parts" / chunk
 
-    def record(self, chunk: str, n_stars: int, checksum: str, seconds: float) -> None:
+    def record(self, chunk: str, stars: Mapping[int, str], checksum: str, seconds: float) -> None:
         """Note a chunk as done; call this after its part is written.
 
         Args:
             chunk: name of the chunk, also of its part's folder.
-            n_stars: stars in the part.
+            stars: a digest of what is known of each star of the part, by star id.
             checksum: what `write_part` returned.
             seconds: time that the chunk took [s].
 
@@ -63,8 +70,8 @@ class Ledger:
             RunError: the ledger cannot be written.
         """
         self.part(chunk)
-        entry = Entry(chunk, n_stars, checksum, round(seconds, 3), self.fingerprint)
-        text = json.dumps(asdict(entry), sort_keys=True, indent=1) + "\n"
+        entry = Entry(chunk, sorted(stars.items()), checksum, round(seconds, 3), self.fingerprint)
+        text = json.dumps(asdict(entry), sort_keys=True) + "\n"
         write_file(self.folder / f"{chunk}.json", text.encode())
 
     def done(self) -> dict[str, Entry]:
@@ -107,6 +114,7 @@ class Ledger:
         for path in sorted(self.folder.glob("*.json")):
             try:
                 entry = Entry(**json.loads(path.read_text()))
+                entry = replace(entry, stars=[(int(star_id), str(digest)) for star_id, digest in entry.stars])
             except (OSError, ValueError, TypeError):
                 continue
             if entry.chunk == path.stem:

@@ -25,7 +25,7 @@ class Request:
         cone: right ascension, declination and radius [deg] with commas between.
         sort: a column, with ``-`` before it from high to low.
         limit: how many stars at most.
-        threshold: how reliable a detection of rotation must be, from 0 to 1; all stars if None.
+        threshold: least reliability of a star, from 0 to 1; all stars if None.
         printed: whether the answer is printed, where few columns are wanted.
     """
 
@@ -73,7 +73,7 @@ def answer(path: str | Path, request: Request) -> Catalog:
 
 
 def _condition(request: Request) -> str:
-    """The expression, and that the chance of a false alarm leaves the reliability asked for."""
+    """The expression, and the reliability asked for."""
     if request.threshold is None:
         return request.expression
     if not 0 <= request.threshold <= 1:

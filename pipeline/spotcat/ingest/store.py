@@ -159,7 +159,7 @@ class LightCurveStore:
         """A digest of the cleaning and the author that were asked for."""
         self.generation: int = attributes["generation"]
         """How many times files were appended."""
-        cleaning = attributes["cleaning"]
+        cleaning = attributes.get("cleaning", {})
         self._slopes: bool = cleaning.get("slopes", False)
         self._vectors = StoredVectors(cleaning["cotrending_vectors"] if cleaning.get("cotrending") else 0)
 

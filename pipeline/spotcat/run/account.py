@@ -68,7 +68,7 @@ def account(folder: RunFolder, work: Work) -> dict[str, Any]:
         "padding": round(work.padding, 3),
         "versions": {name: version(name) for name in _LIBRARIES}
         | {"spotcat": __version__, "python": platform.python_version()},
-        "hashes": work.ledger.fingerprint,
+        "hashes": work.hashes,
     }
 
 

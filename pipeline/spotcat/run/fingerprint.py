@@ -13,18 +13,17 @@ _ROOMS = ("star", "gp", "fit", "ingest", "catalog")
 _MODULES = ("run/plan.py", "run/work.py")
 
 
-def fingerprint(recipe: Recipe, input_hash: str) -> dict[str, str]:
-    """Digests of the settings, the code and the light curves.
+def fingerprint(recipe: Recipe) -> dict[str, str]:
+    """Digests of the settings and the code; what is known of each star the ledger has star by star.
 
     The name and the folder of a survey change no result, nor does where it runs.
 
     Args:
         recipe: the recipe.
-        input_hash: digest of the light-curve store.
     """
     settings = to_dict(recipe)
     used = [settings["survey"]["seed"], *(settings[section] for section in _SECTIONS)]
-    return {"config": digest(used), "code": _code(), "input": input_hash}
+    return {"config": digest(used), "code": _code()}
 
 
 def _code() -> str:

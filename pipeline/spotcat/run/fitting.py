@@ -67,6 +67,7 @@ class _Fitting:
         from spotcat.run.work import process_chunk, try_fit
 
         self._run, self._work, self._executor, self._progress = run, work, executor, progress
+        self._stars = {chunk.name: chunk.star_ids for chunk in work.chunks}
         # The driver itself cannot be ended for taking too long.
         seconds = 0 if site.executor == "serial" else site.chunk_seconds
         self._process, self._try = (self._guarded(seconds, fn) for fn in (process_chunk, try_fit))
@@ -100,7 +101,8 @@ class _Fitting:
             yield chunk
 
     def _record(self, result: ChunkResult) -> None:
-        self._work.ledger.record(result.name, result.n_stars, result.checksum, result.seconds)
+        stars = {star_id: self._work.inputs[star_id] for star_id in self._stars[result.name]}
+        self._work.ledger.record(result.name, stars, result.checksum, result.seconds)
         self._run.events.note("chunk done", **result.events())
         self._progress.add(result.n_stars)
         self.n_chunks += 1

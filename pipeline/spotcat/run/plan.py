@@ -38,23 +38,30 @@ class Chunk:
     endless: tuple[int, ...] = ()
 
 
-def plan_chunks(stars: Mapping[str, np.ndarray], config: FitConfig) -> list[Chunk]:
+def plan_chunks(
+    stars: Mapping[str, np.ndarray], config: FitConfig, generation: int = 0, kept: Sequence[Chunk] = ()
+) -> list[Chunk]:
     """Divide a survey into chunks, sorted by bucket, long grids first, and star id; stars that are not fitted last.
 
     Args:
         stars: the store's star table; ``star_id``, ``status``, ``time_min``, ``time_max``, ``cadence`` and
             ``n_segments`` are used, arrays of shape (n_stars,).
         config: ``batch`` is the size of a chunk.
+        generation: how many times files were appended to the store; each plan has names of its own.
+        kept: chunks whose stars are left out.
 
     Returns:
-        Chunks that hold every star exactly once.
+        Chunks that hold every other star exactly once.
     """
+    known = {star_id for chunk in kept for star_id in chunk.star_ids}
     names = ("star_id", "status", "time_min", "time_max", "cadence", "n_segments")
     fitted: list[tuple[BucketSpec, int]] = []
     unfitted: list[int] = []
     for star_id, status, first, last, cadence, n_segments in zip(
         *(stars[name].tolist() for name in names), strict=True
     ):
+        if star_id in known:
+            continue
         if status == Status.OK:
             fitted.append((choose_bucket(last - first, cadence, n_segments, config), star_id))
         else:
@@ -66,7 +73,47 @@ def plan_chunks(stars: Mapping[str, np.ndarray], config: FitConfig) -> list[Chun
         lanes = min(len(ids), config.batch)
         batches += [(spec, some, lanes) for some in _batched(ids, config.batch)]
     batches += [(None, some, 0) for some in _batched(sorted(unfitted), UNFITTED)]
-    return [Chunk(f"chunk-{number:05d}", ids, spec, lanes) for number, (spec, ids, lanes) in enumerate(batches)]
+    prefix = f"chunk-{generation}" if generation else "chunk"
+    return [Chunk(f"{prefix}-{number:05d}", ids, spec, lanes) for number, (spec, ids, lanes) in enumerate(batches)]
+
+
+def kept_chunks(
+    unchanged: Mapping[str, Sequence[int]], stars: Mapping[str, np.ndarray], config: FitConfig, generation: int
+) -> list[Chunk]:
+    """What is kept of the chunks that were done before the last files were appended.
+
+    Args:
+        unchanged: by finished chunk those of its stars that are as they were.
+        stars: the store's star table, as ``plan_chunks`` takes it.
+        config: the settings of the fit.
+        generation: how many times files were appended to the store.
+
+    Returns:
+        Chunks by name, the latest first, without the stars of later ones; their ``lanes`` are not known.
+    """
+    earlier = {name: _generation(name) for name in unchanged if _generation(name) < generation}
+    row = {star_id: i for i, star_id in enumerate(stars["star_id"].tolist())} if earlier else {}
+    known: set[int] = set()
+    chunks = []
+    for name in sorted(earlier, key=lambda name: (-earlier[name], name)):
+        ids = tuple(star_id for star_id in unchanged[name] if star_id not in known)
+        known.update(ids)
+        if ids:
+            # All stars of a chunk share a bucket.
+            status, *shape = (
+                stars[column][row[ids[0]]].item()
+                for column in ("status", "time_min", "time_max", "cadence", "n_segments")
+            )
+            first, last, cadence, n_segments = shape
+            spec = choose_bucket(last - first, cadence, n_segments, config) if status == Status.OK else None
+            chunks.append(Chunk(name, ids, spec))
+    return chunks
+
+
+def _generation(name: str) -> int:
+    """How many times files had been appended when a chunk was planned."""
+    parts = name.split("-")
+    return int(parts[1]) if len(parts) == 3 else 0
 
 
 def padding(chunks: Sequence[Chunk], stars: Mapping[str, np.ndarray]) -> float:

@@ -214,8 +214,9 @@ def _finalise(run: Run) -> CatalogSummary:
     with suppress(OSError):
         folder.hung.rmdir()
     started = monotonic()
-    counts = {work.ledger.part(chunk.name): work.done[chunk.name].n_stars for chunk in work.chunks}
-    n_stars = finalise(list(counts), folder.catalog, attributes, counts)
+    wanted = {work.ledger.part(chunk.name): chunk.star_ids for chunk in work.chunks}
+    counts = {work.ledger.part(chunk.name): len(work.done[chunk.name].stars) for chunk in work.chunks}
+    n_stars = finalise(list(counts), folder.catalog, attributes, counts, wanted)
     LOG.info("finalise: %d stars in %s", n_stars, folder.catalog)
     run.events.note("finalised", wall=monotonic() - started, stars=n_stars)
     write_account(folder, work)
@@ -230,7 +231,7 @@ def catalog_attributes(recipe: Recipe, work: Work) -> dict[str, Any]:
         "seed": recipe.survey.seed,
         "spotcat_version": __version__,
         "fit_parameters": list(specs[0].layout(recipe.fit).names) if specs else [],
-        **{f"{name}_hash": value for name, value in work.ledger.fingerprint.items()},
+        **{f"{name}_hash": value for name, value in work.hashes.items()},
         "parts_hash": digest([[chunk.name, work.done[chunk.name].checksum] for chunk in work.chunks]),
     }
 

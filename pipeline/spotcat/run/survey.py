@@ -63,6 +63,14 @@ class Work:
     ledger: Ledger
     done: dict[str, Entry]
     padding: float
+    inputs: dict[int, str]
+    """A digest of what the store knows of each star, by star id."""
+    input_hash: str
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Digests of all that its results depend on."""
+        return {**self.ledger.fingerprint, "input": self.input_hash}
 
     @property
     def missing(self) -> list[Chunk]:
@@ -72,13 +80,16 @@ class Work:
     @property
     def pilots(self) -> list[Chunk]:
         """The first chunk of each bucket of which none is done: who fits it compiles the bucket's programs."""
-        warm = {chunk.spec for chunk in self.chunks if chunk.name in self.done}
-        first = {chunk.spec: chunk for chunk in reversed(self.chunks) if chunk.spec is not None}
-        return [chunk for spec, chunk in first.items() if spec not in warm]
+        warm = {(chunk.spec, chunk.lanes) for chunk in self.chunks if chunk.name in self.done}
+        first = {(chunk.spec, chunk.lanes): chunk for chunk in reversed(self.chunks) if chunk.spec is not None}
+        return [chunk for program, chunk in first.items() if program not in warm]
 
 
 def load_work(folder: RunFolder, recipe: Recipe) -> Work:
     """The work of an ingested survey.
+
+    Of the chunks that were done before files were appended to the store, those stars are kept that are as they were;
+    all others go into new chunks.
 
     Raises:
         InputError: there is no light-curve store, or not a complete one.
@@ -86,9 +97,17 @@ def load_work(folder: RunFolder, recipe: Recipe) -> Work:
     from spotcat.catalog.ledger import Ledger
     from spotcat.ingest.store import LightCurveStore
     from spotcat.run.fingerprint import fingerprint
-    from spotcat.run.plan import padding, plan_chunks
+    from spotcat.run.plan import kept_chunks, padding, plan_chunks
 
     store = LightCurveStore(folder.store)
-    ledger = Ledger(folder.ledger, fingerprint(recipe, store.input_hash))
-    chunks = plan_chunks(store.stars, recipe.fit)
-    return Work(chunks, ledger, ledger.done(), padding(chunks, store.stars))
+    ledger = Ledger(folder.ledger, fingerprint(recipe))
+    entries = ledger.done()
+    # A star may be refused for what came of another one's files.
+    columns = (store.stars[name].tolist() for name in ("star_id", "input_hash", "status"))
+    inputs = {star_id: f"{input_hash}-{status}" for star_id, input_hash, status in zip(*columns, strict=True)}
+    unchanged = {name: entry.unchanged(inputs) for name, entry in entries.items()}
+    kept = kept_chunks(unchanged, store.stars, recipe.fit, store.generation)
+    chunks = kept + plan_chunks(store.stars, recipe.fit, store.generation, kept)
+    names = {chunk.name for chunk in chunks if set(chunk.star_ids) <= set(unchanged.get(chunk.name, ()))}
+    done = {name: entry for name, entry in entries.items() if name in names}
+    return Work(chunks, ledger, done, padding(chunks, store.stars), inputs, store.input_hash)
