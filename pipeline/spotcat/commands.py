@@ -1,0 +1,209 @@
+"""What each subcommand does; nothing is imported that it does not need.
+
+Each function takes the parsed arguments of its subcommand, prints what there is to say and raises what `main` reports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spotcat.status import InputError, RunError
+
+if TYPE_CHECKING:
+    from spotcat.run.stages import CatalogSummary
+
+
+def run(options: argparse.Namespace) -> None:
+    from spotcat.config import load_recipe, load_site
+    from spotcat.run.stages import run_share, run_survey
+    from spotcat.run.survey import Share
+
+    recipe, site = load_recipe(options.recipe), load_site(options.site)
+    if options.scheduler_file:
+        site = replace(site, executor="scheduler", scheduler_file=options.scheduler_file)
+    if options.share is None:
+        _print_summary(run_survey(recipe, site))
+    elif (summary := run_share(recipe, site, Share.parse(options.share))) is not None:
+        _print_summary(summary)
+
+
+def ingest(options: argparse.Namespace) -> None:
+    from spotcat.config import load_recipe, load_site
+    from spotcat.run.stages import ingest_stage
+
+    ingest_stage(load_recipe(options.recipe), load_site(options.site), options.append)
+
+
+def fetch(options: argparse.Namespace) -> None:
+    from spotcat.ingest.archive import BUCKET, Request
+    from spotcat.ingest.download import Policy, Server
+    from spotcat.ingest.fetch import MISSING, fetch, read_targets
+    from spotcat.run.progress import Progress
+
+    if options.jobs < 1 or options.retries < 0 or options.radius < 0 or min(options.rate, options.timeout) <= 0:
+        raise InputError("--jobs, --rate and --timeout must be positive, --retries and --radius not negative")
+    numbers = [number.strip() for number in options.campaigns.split(",") if number.strip()]
+    if not all(number.isdecimal() for number in numbers):
+        raise InputError(f"--campaigns must be numbers with commas between them, got {options.campaigns!r}")
+    request = Request(options.author, tuple(map(int, numbers)), options.cadence, options.radius)
+    server = Server(Policy(options.jobs, options.rate, options.timeout, options.retries))
+    targets = read_targets(options.targets)
+    with Progress("fetch", "files", 0) as progress:
+        summary = fetch(targets, options.to, request, server, options.bucket or BUCKET, progress.update)
+    if summary.missing:
+        raise RunError(f"{summary.words}; {options.to / MISSING} lists them, the same command tries them again")
+    print(f"{options.to}: {summary.words}")
+
+
+def fit(options: argparse.Namespace) -> None:
+    from spotcat.config import load_recipe, load_site
+    from spotcat.run.stages import fit_stage
+
+    fit_stage(load_recipe(options.recipe), load_site(options.site))
+
+
+def finalise(options: argparse.Namespace) -> None:
+    from spotcat.config import load_recipe
+    from spotcat.run.stages import finalise_stage
+
+    _print_summary(finalise_stage(load_recipe(options.recipe)))
+
+
+def _print_summary(summary: CatalogSummary) -> None:
+    counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.items())
+    print(f"{summary.path}: {summary.n_stars} stars ({counts})")
+
+
+def plan(options: argparse.Namespace) -> None:
+    from spotcat.config import load_recipe, load_site
+    from spotcat.run.forecast import forecast
+
+    print("\n".join(forecast(load_recipe(options.recipe), load_site(options.site)).lines()))
+
+
+def submit(options: argparse.Namespace) -> None:
+    from spotcat.config import load_recipe, load_site
+    from spotcat.run.slurm import submit
+
+    recipe = load_recipe(options.recipe)
+    submission = submit(recipe, load_site(options.site), dry_run=options.dry_run)
+    if options.dry_run:
+        print(Path(submission.script).read_text(), end="")
+        return
+    run = recipe.survey.output
+    print(f"job {submission.job}: {submission.script}")
+    print(f"spotcat status {run}    # how far it is")
+    print(f"tail -F {run}/slurm/{submission.job}*.log    # what it says")
+    print(f"spotcat cancel {run}    # end it; what is done is kept")
+
+
+def cancel(options: argparse.Namespace) -> None:
+    from spotcat.run.slurm import cancel
+
+    print(f"job {cancel(_run_folder(options.run))} cancelled; submitting again goes on where it was")
+
+
+def _run_folder(path: str) -> Path:
+    """The run folder that a person names by itself or by its recipe."""
+    from spotcat.config import load_recipe
+
+    return Path(path) if Path(path).is_dir() else Path(load_recipe(path).survey.output)
+
+
+def status(options: argparse.Namespace) -> None:
+    from spotcat.run.folder import RunFolder
+    from spotcat.run.slurm import job_states
+    from spotcat.run.state import status_of
+
+    folder = _run_folder(options.run)
+    print("\n".join(status_of(folder).lines()))
+    try:
+        print("".join(f"{line}\n" for line in job_states(RunFolder(folder))), end="")
+    except RunError as error:
+        # The rest of the status needs no Slurm.
+        print(f"its job is not known: {error}")
+
+
+def query(options: argparse.Namespace) -> None:
+    from spotcat.catalog.export import export, export_file, format_of
+    from spotcat.catalog.request import Request, answer
+
+    form = options.format or (format_of(options.out) if options.out else "table")
+    asked = ("expression", "columns", "star", "cone", "sort", "limit", "threshold")
+    request = Request(**{name: getattr(options, name) for name in asked}, printed=form == "table")
+    if options.count:
+        print(len(answer(options.catalog, replace(request, columns="star_id"))))
+        return
+    rows = answer(options.catalog, request)
+    if options.out is None:
+        export(rows, form, sys.stdout)
+    else:
+        export_file(rows, form, options.out)
+
+
+def validate(options: argparse.Namespace) -> None:
+    from spotcat.catalog.validate import check
+
+    verdict = check(options.catalog)
+    print(f"{options.catalog}: sound; {verdict.n_stars} stars, {verdict.n_files} files")
+
+
+def schema(options: argparse.Namespace) -> None:
+    from spotcat.catalog.reference import schema_json, schema_markdown
+
+    print(schema_json() if options.format == "json" else schema_markdown(), end="")
+
+
+def show(options: argparse.Namespace) -> None:
+    from spotcat.catalog.published import published_period, read_periods
+    from spotcat.report.star_page import show
+
+    table = read_periods(options.literature) if options.literature else {}
+    show(options.catalog, options.name, options.out, published_period(table, options.name))
+
+
+def report(options: argparse.Namespace) -> None:
+    from spotcat.report.survey_page import report
+
+    stars = None if options.stars is None else [name.strip() for name in options.stars.split(",") if name.strip()]
+    print(report(options.catalog, options.out, options.literature, stars, options.validation))
+
+
+def check_recovery(options: argparse.Namespace) -> None:
+    from spotcat.config import load_recipe, load_site
+    from spotcat.validation import check_recovery, table
+
+    print(table(check_recovery(load_recipe(options.recipe), load_site(options.site))))
+
+
+def check_calibrate(options: argparse.Namespace) -> None:
+    from spotcat.config import load_recipe, load_site
+    from spotcat.validation import check_calibrate
+
+    check_calibrate(load_recipe(options.recipe), load_site(options.site), options.out)
+
+
+def check_literature(options: argparse.Namespace) -> None:
+    from spotcat.catalog.published import read_periods, read_source
+    from spotcat.catalog.query import open_catalog
+    from spotcat.check.literature import agreement, in_words
+
+    catalog = open_catalog(options.catalog)
+    found = {name: catalog[name].values for name in ("name", "prot", "rotating", "flags")}
+    for pair in options.table:
+        name, separator, file = pair.partition("=")
+        if not separator:
+            raise InputError(f"--table must be NAME=FILE, got {pair!r}")
+        source = read_source(name)
+        print(in_words(source, agreement(found, read_periods(file, source))))
+
+
+def simulate(options: argparse.Namespace) -> None:
+    from spotcat.check.simulate import simulate_survey
+    from spotcat.config import load_recipe
+
+    print(simulate_survey(load_recipe(options.recipe)))

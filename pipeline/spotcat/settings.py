@@ -1,0 +1,209 @@
+"""The sections of recipes (what to run) and sites (where to run it), with every default in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class SurveyConfig:
+    """Name, run folder and random seed of a survey."""
+
+    name: str
+    output: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class InputConfig:
+    """Where the light curves are and which of them to take."""
+
+    files: tuple[str, ...] = ()
+    """Globs or folders of FITS files and plain tables."""
+    manifest: str = ""
+    """CSV with the columns star_id, name, file (file relative to the manifest)."""
+    author: str = ""
+    """Take only files of this author; needed where a star comes from several."""
+    reader: str = "fast"
+    """fast, or lightkurve for the reference reader; both give the same numbers."""
+
+
+@dataclass(frozen=True)
+class CleanConfig:
+    """Which measurements enter the store."""
+
+    quality: str = "default"
+    """lightkurve's quality bit mask: none, default, hard or hardest."""
+    gap: float = 30.0
+    """A gap in time longer than this [d] starts a new segment; so does every file."""
+    orbits: bool = False
+    """Whether the two orbits of a TESS sector are segments of their own."""
+    ephemerides: str = ""
+    """CSV with the columns star, period [d], epoch [d], duration [h]; measurements in transit are left out."""
+    flare_sigma: float = 0.0
+    """Points this far above the running median [sigma] are left out; 0 keeps all."""
+    outlier_sigma: float = 0.0
+    """Up to two points in a row this far off [sigma] are left out, longer dips never; 0 keeps all."""
+    clip_window: float = 0.5
+    """Width of the running median [d]."""
+    slopes: bool = False
+    """Whether each segment has, beside its offset, a slope of its own; both are marginalised, not subtracted."""
+    cotrending: tuple[str, ...] = ()
+    """Globs or folders of the missions' cotrending basis vectors, which the store keeps beside the light curves."""
+    cotrending_vectors: int = 4
+    """How many of each detector, those that explain most first."""
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """The search, refine and confirm steps; every value enters the catalog's fingerprint."""
+
+    min_points: int = 50
+    """Fewer valid measurements than this are not searched."""
+    max_points: int = 2048
+    """Most points of a grid; a longer light curve is binned coarser, and its short periods are searched in pieces."""
+    cadence_min: float = 0.0
+    """Bin width [d] below which no star is binned; 0 is the native cadence."""
+    p_min: float = 0.2
+    """Shortest period searched [d]; never below four bins."""
+    p_max: float = 100.0
+    """Longest period searched [d]; never above half the baseline."""
+    n_period: int = 256
+    """Log-spaced periods of the search."""
+    shears: tuple[float, ...] = (0.0, 0.2)
+    """Shear kappa of the search templates."""
+    lifetimes: tuple[float, ...] = (1.5, 4.0, 12.0, 30.0)
+    """Spot lifetimes of the search templates, in rotations."""
+    n_harm: int = 4
+    """Rotation harmonics in the covariance."""
+    n_modes: int = 5
+    """Period modes refined for each star, half and double the best among them."""
+    refine_steps: int = 60
+    """Most damped Newton steps of each mode; most arrive after a dozen."""
+    confirm_modes: int = 3
+    """Refined modes compared under the exact likelihood."""
+    confirm_steps: int = 10
+    """Most damped Newton steps of each of them."""
+    polish_steps: int = 30
+    """Most further steps of the best one."""
+    prior_shear: float = 0.3
+    """Scale of the half-normal prior on the shear kappa."""
+    prior_min_rotations: float = 1.35
+    """Lifetime in rotations below which spots are softly discouraged: they carry no period."""
+    prior_min_rotations_width: float = 0.2
+    """Softness of that bound, a standard deviation in ln."""
+    prior_decay_ratio: tuple[float, ...] = (-0.9, 1.0)
+    """Mean and standard deviation of ``ln(tau_spot / lspot)``."""
+    prior_harmonic: float = 0.6
+    """Scatter in ln of the harmonics n >= 1 about the ratios of inclination and latitudes: spots are few and finite."""
+    prior_constant: float = 1.0
+    """The same of harmonic 0: spots that come and go without rotating into view."""
+    prior_red: tuple[float, ...] = (-4.0, 6.7)
+    """Mean and standard deviation of the ln of red-noise variances relative to the light curve's."""
+    sampler: str = "laplace"
+    """Posterior: laplace for a survey; importance or nuts (the mcmc extra) for chosen stars, far dearer."""
+    batch: int = 16
+    """Stars fitted together; also the size of a chunk."""
+    detection: float = 12.0
+    """Log-likelihood gain over no rotation from which a rotation counts as detected."""
+    false_alarm: float = 0.01
+    """Largest probability that a star without rotation gains as much."""
+    reliability: float = 0.8
+    """Least probability that the period is right for the rotation to count as detected."""
+
+
+@dataclass(frozen=True)
+class SimulateConfig:
+    """The population that ``spotcat simulate`` draws; ranges are (low, high)."""
+
+    folder: str = ""
+    n_stars: int = 0
+    source: str = "spots"
+    """spots (this package's model), butterpy (another package's) or quiet (anything but rotation)."""
+    observatory: str = "plain"
+    """plain, kepler (quarters with offsets) or tess (a gap in the middle of the sector)."""
+    baseline: float = 150.0
+    cadence: float = 0.5
+    period: tuple[float, float] = (2.0, 30.0)
+    kappa: tuple[float, float] = (0.0, 0.3)
+    lspot: tuple[float, float] = (5.0, 40.0)
+    tau_spot: tuple[float, float] = (2.0, 20.0)
+    n_spots: tuple[int, int] = (10, 40)
+    noise: tuple[float, float] = (0.3, 0.3)
+    """White noise as a fraction of the signal's standard deviation."""
+    gaps: float = 0.05
+    """Fraction of the measurements lost."""
+
+
+@dataclass(frozen=True)
+class CheckConfig:
+    """The simulated surveys of ``spotcat check``."""
+
+    sets: tuple[str, ...] = ()
+    """Names of sets, such as half-year, or half-year-quiet without rotation; `half-year:300` has 300 stars."""
+    n_stars: int = 200
+    """Stars in each set that does not say."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole survey: what to read, how to fit it and where to put the catalog."""
+
+    survey: SurveyConfig
+    input: InputConfig = field(default_factory=InputConfig)
+    clean: CleanConfig = field(default_factory=CleanConfig)
+    fit: FitConfig = field(default_factory=FitConfig)
+    simulate: SimulateConfig = field(default_factory=SimulateConfig)
+    check: CheckConfig = field(default_factory=CheckConfig)
+
+
+@dataclass(frozen=True)
+class SlurmConfig:
+    """What a Slurm job asks for; ``spotcat submit`` writes it into the job's script."""
+
+    shape: str = ""
+    """allocation (one job, its workers under one scheduler) or array (one job per node, nothing between them)."""
+    partition: str = ""
+    account: str = ""
+    options: tuple[str, ...] = ()
+    """Further options of sbatch, such as "--qos=regular"."""
+    nodes: int = 1
+    """Nodes of the allocation, or tasks of the array, which have a node each."""
+    workers_per_node: int = 1
+    """Worker processes on a node that is used without its GPUs."""
+    gpus_per_node: int = 0
+    """GPUs used on a node, with a worker process each."""
+    cpus_per_worker: int = 1
+    memory_per_node: str = ""
+    """Such as "64G"; empty is the partition's default."""
+    walltime: str = "01:00:00"
+    """As Slurm writes it: [days-]hours:minutes:seconds."""
+    drain: int = 300
+    """Seconds before the walltime at which no further chunk is begun; more than the longest chunk needs."""
+    max_requeues: int = 10
+    """How often a job that ran out of time goes back to the queue."""
+    setup: tuple[str, ...] = ()
+    """Lines of shell that load modules or activate an environment."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a run happens."""
+
+    executor: str = "local"
+    """serial (this process), local (worker processes on this machine) or scheduler (workers that are there)."""
+    workers: int = 0
+    """Worker processes; 0 is one per two gigabytes of memory, at most one per core."""
+    platform: str = "cpu"
+    """cpu or cuda: what JAX computes on; with cuda there is a worker process per visible GPU."""
+    scheduler_file: str = ""
+    """What a running Dask scheduler wrote, for the executor scheduler."""
+    chunk_seconds: int = 3600
+    """A worker process that works on one chunk for longer is ended; 0 is never."""
+    patience: int = 120
+    """A run that has no worker process for this long [s] ends."""
+    scratch: str = ""
+    """Fast folder of each node for temporary files; empty is the system's."""
+    interface: str = ""
+    """Network interface between nodes, such as ib0 or hsn0; empty is the default route's."""
+    slurm: SlurmConfig = field(default_factory=SlurmConfig)
