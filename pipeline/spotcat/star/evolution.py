@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import jax
 
@@ -92,9 +92,8 @@ class SpotEvolutionModel:
             if key not in self.param_keys:
                 raise KeyError(f"{key!r} is not a parameter of the model; it has {', '.join(self.param_keys)}")
         values = {**self.param_dict, **params}
-        make_envelope = cast(Any, type(self.envelope))
         return SpotEvolutionModel(
-            make_envelope(**{key: values[key] for key in self.envelope.param_dict}),
+            self.envelope.with_params({key: values[key] for key in self.envelope.param_dict}),
             VisibilityFunction(**{key: values[key] for key in self.visibility.param_dict}),
             sigma_k=values["sigma_k"],
         )
