@@ -30,52 +30,94 @@ if TYPE_CHECKING:
     )
     from spotcat.star.envelopes.smooth import LogisticPlateauEnvelope, SkewedGaussianEnvelope
     from spotcat.star.evolution import SpotEvolutionModel
-    from spotcat.star.lightcurve import LightcurveModel
+    from spotcat.star.laws import CustomLatitude, GaussianBelts, HemisphericBands, UniformAreaLatitude, UniformLatitude
+    from spotcat.star.lightcurve import LightcurveModel, simulate_stars
+    from spotcat.star.limb import EdgeOnVisibility, FacularVisibility, FiniteSpotVisibility, LimbDarkenedVisibility
+    from spotcat.star.population import (
+        FixedScale,
+        LogNormalScale,
+        NormalScale,
+        SpotPopulation,
+        UniformScale,
+        gnevyshev_waldmeier,
+    )
     from spotcat.star.visibility import VisibilityFunction
 
 _HOMES = {
     "AnalyticKernel": "spotcat.gp.kernel",
     "CustomEnvelope": "spotcat.star.envelopes.numerical",
+    "CustomLatitude": "spotcat.star.laws",
     "DoubleTrapezoidAsymmetricEnvelope": "spotcat.star.envelopes.piecewise",
     "DoubleTrapezoidEnvelope": "spotcat.star.envelopes.piecewise",
+    "EdgeOnVisibility": "spotcat.star.limb",
     "ExponentialAsymmetricEnvelope": "spotcat.star.envelopes.exponential",
     "ExponentialEnvelope": "spotcat.star.envelopes.exponential",
     "ExponentialOneSidedEnvelope": "spotcat.star.envelopes.exponential",
     "ExponentialPlateauEnvelope": "spotcat.star.envelopes.exponential",
+    "FacularVisibility": "spotcat.star.limb",
+    "FiniteSpotVisibility": "spotcat.star.limb",
+    "FixedScale": "spotcat.star.population",
     "GPSolver": "spotcat.gp.solver",
+    "GaussianBelts": "spotcat.star.laws",
+    "HemisphericBands": "spotcat.star.laws",
     "LightcurveModel": "spotcat.star.lightcurve",
+    "LimbDarkenedVisibility": "spotcat.star.limb",
+    "LogNormalScale": "spotcat.star.population",
     "LogisticPlateauEnvelope": "spotcat.star.envelopes.smooth",
     "ModulatedGammaEnvelope": "spotcat.star.envelopes.numerical",
+    "NormalScale": "spotcat.star.population",
     "SkewedGaussianEnvelope": "spotcat.star.envelopes.smooth",
     "SpotEvolutionModel": "spotcat.star.evolution",
+    "SpotPopulation": "spotcat.star.population",
     "TrapezoidAsymmetricEnvelope": "spotcat.star.envelopes.piecewise",
     "TrapezoidSymmetricEnvelope": "spotcat.star.envelope",
     "TripleTrapezoidEnvelope": "spotcat.star.envelopes.piecewise",
+    "UniformAreaLatitude": "spotcat.star.laws",
+    "UniformLatitude": "spotcat.star.laws",
+    "UniformScale": "spotcat.star.population",
     "VisibilityFunction": "spotcat.star.visibility",
+    "gnevyshev_waldmeier": "spotcat.star.population",
     "open_catalog": "spotcat.catalog.query",
+    "simulate_stars": "spotcat.star.lightcurve",
 }
 
 __all__ = [
     "AnalyticKernel",
     "CustomEnvelope",
+    "CustomLatitude",
     "DoubleTrapezoidAsymmetricEnvelope",
     "DoubleTrapezoidEnvelope",
+    "EdgeOnVisibility",
     "ExponentialAsymmetricEnvelope",
     "ExponentialEnvelope",
     "ExponentialOneSidedEnvelope",
     "ExponentialPlateauEnvelope",
+    "FacularVisibility",
+    "FiniteSpotVisibility",
+    "FixedScale",
     "GPSolver",
+    "GaussianBelts",
+    "HemisphericBands",
     "LightcurveModel",
+    "LimbDarkenedVisibility",
+    "LogNormalScale",
     "LogisticPlateauEnvelope",
     "ModulatedGammaEnvelope",
+    "NormalScale",
     "SkewedGaussianEnvelope",
     "SpotEvolutionModel",
+    "SpotPopulation",
     "TrapezoidAsymmetricEnvelope",
     "TrapezoidSymmetricEnvelope",
     "TripleTrapezoidEnvelope",
+    "UniformAreaLatitude",
+    "UniformLatitude",
+    "UniformScale",
     "VisibilityFunction",
     "__version__",
+    "gnevyshev_waldmeier",
     "open_catalog",
+    "simulate_stars",
 ]
 
 
