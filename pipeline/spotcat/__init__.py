@@ -12,8 +12,11 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from spotcat.catalog.query import open_catalog
+    from spotcat.gp.cycle import ActivityCycle, NonstationaryKernel
     from spotcat.gp.kernel import AnalyticKernel
+    from spotcat.gp.numerical import NumericalKernel
     from spotcat.gp.solver import GPSolver
+    from spotcat.gp.terms import DriftTerm, JitterTerm, KernelSum, OrnsteinUhlenbeckTerm, SpotTerm
     from spotcat.star.envelope import TrapezoidSymmetricEnvelope
     from spotcat.star.envelopes.exponential import (
         ExponentialAsymmetricEnvelope,
@@ -44,11 +47,13 @@ if TYPE_CHECKING:
     from spotcat.star.visibility import VisibilityFunction
 
 _HOMES = {
+    "ActivityCycle": "spotcat.gp.cycle",
     "AnalyticKernel": "spotcat.gp.kernel",
     "CustomEnvelope": "spotcat.star.envelopes.numerical",
     "CustomLatitude": "spotcat.star.laws",
     "DoubleTrapezoidAsymmetricEnvelope": "spotcat.star.envelopes.piecewise",
     "DoubleTrapezoidEnvelope": "spotcat.star.envelopes.piecewise",
+    "DriftTerm": "spotcat.gp.terms",
     "EdgeOnVisibility": "spotcat.star.limb",
     "ExponentialAsymmetricEnvelope": "spotcat.star.envelopes.exponential",
     "ExponentialEnvelope": "spotcat.star.envelopes.exponential",
@@ -60,15 +65,21 @@ _HOMES = {
     "GPSolver": "spotcat.gp.solver",
     "GaussianBelts": "spotcat.star.laws",
     "HemisphericBands": "spotcat.star.laws",
+    "JitterTerm": "spotcat.gp.terms",
+    "KernelSum": "spotcat.gp.terms",
     "LightcurveModel": "spotcat.star.lightcurve",
     "LimbDarkenedVisibility": "spotcat.star.limb",
     "LogNormalScale": "spotcat.star.population",
     "LogisticPlateauEnvelope": "spotcat.star.envelopes.smooth",
     "ModulatedGammaEnvelope": "spotcat.star.envelopes.numerical",
+    "NonstationaryKernel": "spotcat.gp.cycle",
     "NormalScale": "spotcat.star.population",
+    "NumericalKernel": "spotcat.gp.numerical",
+    "OrnsteinUhlenbeckTerm": "spotcat.gp.terms",
     "SkewedGaussianEnvelope": "spotcat.star.envelopes.smooth",
     "SpotEvolutionModel": "spotcat.star.evolution",
     "SpotPopulation": "spotcat.star.population",
+    "SpotTerm": "spotcat.gp.terms",
     "TrapezoidAsymmetricEnvelope": "spotcat.star.envelopes.piecewise",
     "TrapezoidSymmetricEnvelope": "spotcat.star.envelope",
     "TripleTrapezoidEnvelope": "spotcat.star.envelopes.piecewise",
@@ -82,11 +93,13 @@ _HOMES = {
 }
 
 __all__ = [
+    "ActivityCycle",
     "AnalyticKernel",
     "CustomEnvelope",
     "CustomLatitude",
     "DoubleTrapezoidAsymmetricEnvelope",
     "DoubleTrapezoidEnvelope",
+    "DriftTerm",
     "EdgeOnVisibility",
     "ExponentialAsymmetricEnvelope",
     "ExponentialEnvelope",
@@ -98,15 +111,21 @@ __all__ = [
     "GPSolver",
     "GaussianBelts",
     "HemisphericBands",
+    "JitterTerm",
+    "KernelSum",
     "LightcurveModel",
     "LimbDarkenedVisibility",
     "LogNormalScale",
     "LogisticPlateauEnvelope",
     "ModulatedGammaEnvelope",
+    "NonstationaryKernel",
     "NormalScale",
+    "NumericalKernel",
+    "OrnsteinUhlenbeckTerm",
     "SkewedGaussianEnvelope",
     "SpotEvolutionModel",
     "SpotPopulation",
+    "SpotTerm",
     "TrapezoidAsymmetricEnvelope",
     "TrapezoidSymmetricEnvelope",
     "TripleTrapezoidEnvelope",
