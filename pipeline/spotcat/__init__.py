@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from spotcat.gp.cycle import ActivityCycle, NonstationaryKernel
     from spotcat.gp.kernel import AnalyticKernel
     from spotcat.gp.numerical import NumericalKernel
+    from spotcat.gp.sensitivity import baseline_needed, sensitivity
     from spotcat.gp.solver import GPSolver
     from spotcat.gp.terms import DriftTerm, JitterTerm, KernelSum, OrnsteinUhlenbeckTerm, SpotTerm
     from spotcat.star.envelope import TrapezoidSymmetricEnvelope
@@ -87,8 +88,10 @@ _HOMES = {
     "UniformLatitude": "spotcat.star.laws",
     "UniformScale": "spotcat.star.population",
     "VisibilityFunction": "spotcat.star.visibility",
+    "baseline_needed": "spotcat.gp.sensitivity",
     "gnevyshev_waldmeier": "spotcat.star.population",
     "open_catalog": "spotcat.catalog.query",
+    "sensitivity": "spotcat.gp.sensitivity",
     "simulate_stars": "spotcat.star.lightcurve",
 }
 
@@ -134,8 +137,10 @@ __all__ = [
     "UniformScale",
     "VisibilityFunction",
     "__version__",
+    "baseline_needed",
     "gnevyshev_waldmeier",
     "open_catalog",
+    "sensitivity",
     "simulate_stars",
 ]
 
