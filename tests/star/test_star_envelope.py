@@ -12,7 +12,7 @@ from scipy.integrate import quad
 
 from spotcat import TrapezoidSymmetricEnvelope
 from spotcat.star.envelope import trapezoid, trapezoid_autocorrelation, trapezoid_transform
-from spotcat.star.symbolic import trapezoid_forms
+from spotcat.star.symbolic_envelopes import trapezoid_forms
 
 SHAPES = [(15.0, 5.0), (0.0, 5.0), (2.0, 9.0), (1e-3, 50.0), (100.0, 0.1), (5.0, 5.0)]
 

@@ -6,8 +6,8 @@ spots that emerge independently with latitudes ``p(phi)``,
     K(tau) = sigma_k^2 R_Gamma(tau) int p(phi) C(phi, omega_0(phi) tau) dphi
     C(phi, psi) = c_0^2 + 2 sum_{n>=1} c_n^2 cos(n psi).
 
-``spot_covariance`` uses the closed form of ``C``, all harmonics at once; ``harmonic_covariances`` keeps the harmonics
-apart for the fits that treat them as components.
+``spot_covariance`` uses the closed form of ``C``, all harmonics at once, where there is one, and else as many harmonics
+as a tolerance asks for; ``harmonic_covariances`` keeps the harmonics apart for the fits that treat them as components.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
+from spotcat.gp.finite import finite_covariance
 from spotcat.star.evolution import SpotEvolutionModel
-from spotcat.star.latitude import uniform_nodes
+from spotcat.star.latitude import Hemispheres, latitude_nodes, uniform_nodes
 from spotcat.star.visibility import fourier_coefficients, phase_autocorrelation, rotation_rate
 
 _LAGS_AT_ONCE = 128
@@ -32,36 +33,64 @@ _CACHED_LAGS = 16
 """Lags whose nodes fit a core's first cache."""
 _OUTER_LAGS = 16
 _NODES_MIN, _NODES_MAX = 96, 1 << 18
+_HARMONICS = (8, 16, 32, 64, 128)
+N_HARM = 64
+"""Highest harmonic where no tolerance decides: within 1e-6 of K(0) for small spots."""
 
 
-def spot_covariance(lag: ArrayLike, model: SpotEvolutionModel, n_latitude: int) -> Array:
-    """Covariance of the relative flux at given lags, every harmonic included.
+def spot_covariance(lag: ArrayLike, model: SpotEvolutionModel, n_latitude: int, n_harm: int = N_HARM) -> Array:
+    """Covariance of the relative flux at given lags.
 
     Args:
         lag: time lag [d], shape (n,).
         model: the star.
         n_latitude: latitude nodes of one hemisphere; see ``latitude_nodes_needed``.
+        n_harm: highest harmonic, where the visibility has no closed form of them all; see ``harmonics_needed``.
 
     Returns:
         Shape (n,), in units of ``sigma_k^2 d``.
     """
     lag = jnp.asarray(lag)
-    visible = jax.lax.map(_visible_covariance(model, n_latitude), lag, batch_size=_LAGS_AT_ONCE)
+    if not model.visibility.separable:
+        return finite_covariance(lag, model, n_latitude, n_harm)
+    visible = jax.lax.map(_visible_covariance(model, n_latitude, n_harm), lag, batch_size=_LAGS_AT_ONCE)
     return model.sigma_k**2 * model.envelope.R_Gamma(lag) * visible
 
 
-def _visible_covariance(model: SpotEvolutionModel, n_latitude: int) -> Callable[[Array], Array]:
+def _visible_covariance(model: SpotEvolutionModel, n_latitude: int, n_harm: int) -> Callable[[Array], Array]:
     """The latitude average of ``C`` as a function of one lag, its nodes computed once for all lags."""
     inc = model.visibility.inc
-    nodes = uniform_nodes(inc, n_latitude)
-    rate = rotation_rate(nodes.phi, model.visibility.peq, model.visibility.kappa)
+    nodes = latitude_nodes(model.latitude, inc, n_latitude)
+    rate = model.visibility.omega_0(nodes.phi)
 
-    def average(tau: Array) -> Array:
+    def closed(tau: Array) -> Array:
         psi = rate * tau
-        both = phase_autocorrelation(psi, nodes.phi, inc) + phase_autocorrelation(psi, -nodes.phi, inc)
-        return jnp.sum(nodes.weight * both)
+        north, south = (phase_autocorrelation(psi, phi, inc) for phi in (nodes.phi, -nodes.phi))
+        return jnp.sum(nodes.north * north + nodes.south * south)
 
-    return average
+    if model.visibility.closed:
+        return closed
+    power = harmonic_powers(model, nodes, n_harm)
+    return lambda tau: cosine_sum(power, rate * tau)
+
+
+def harmonic_powers(model: SpotEvolutionModel, nodes: Hemispheres, n_harm: int) -> Array:
+    """Shares ``m_n w c_n^2`` of each harmonic at each node, ``m_0 = 1`` and ``m_n = 2``, shape (n_harm + 1, J)."""
+    north, south = (model.visibility.c_n(phi, n_harm) ** 2 for phi in (nodes.phi, -nodes.phi))
+    twice = jnp.where(jnp.arange(n_harm + 1) == 0, 1.0, 2.0)[:, None]
+    return twice * (nodes.north * north + nodes.south * south)
+
+
+def cosine_sum(power: Array, psi: Array) -> Array:
+    """``sum_nj power_nj cos(n psi_j)`` by Chebyshev's recurrence; shapes (N + 1, J) and (J,)."""
+    cosine = jnp.cos(psi)
+
+    def step(carry: tuple[Array, Array, Array], row: Array) -> tuple[tuple[Array, Array, Array], None]:
+        total, here, before = carry
+        return (total + row * here, 2 * cosine * here - before, here), None
+
+    (total, _, _), _ = jax.lax.scan(step, (jnp.zeros_like(psi), jnp.ones_like(psi), cosine), power)
+    return jnp.sum(total)
 
 
 class Rotation(NamedTuple):
@@ -150,6 +179,30 @@ def _phase_sums(rate: Array, weight: Array, n_time: int, dt: float | Array) -> A
     return (outer.real @ inner.real.T - outer.imag @ inner.imag.T).reshape(k, n_time)
 
 
+def harmonics_needed(model: SpotEvolutionModel, tolerance: float = 1e-6) -> int:
+    """Highest harmonic whose followers together are below a fraction `tolerance` of K(0).
+
+    Args:
+        model: the star, with concrete parameters.
+        tolerance: the fraction.
+
+    Returns:
+        A step of the ladder 8, 16, 32, 64, 128; a limb crossed by small spots has ``c_n`` of order ``n^-2``.
+    """
+    with jax.enable_x64(True):
+        share = np.asarray(_shares(_as_float64(model), _HARMONICS[-1]))
+    rest = 1 - np.cumsum(share) / share.sum()
+    # The harmonics that were left out fall off as n^-4 at least.
+    rest += share[-8:].sum() / 8 * _HARMONICS[-1] / 3 / share.sum()
+    return next((n for n in _HARMONICS if rest[n] < tolerance), _HARMONICS[-1])
+
+
+@partial(jax.jit, static_argnums=1)
+def _shares(model: SpotEvolutionModel, n_harm: int) -> Array:
+    nodes = latitude_nodes(model.latitude, model.visibility.inc, _NODES_MIN)
+    return harmonic_powers(model, nodes, n_harm).sum(1)
+
+
 def latitude_nodes_needed(model: SpotEvolutionModel, lag_max: float) -> int:
     """Latitude nodes of one hemisphere for an error below 1e-6 of K(0) up to a lag.
 
@@ -169,10 +222,12 @@ def latitude_nodes_needed(model: SpotEvolutionModel, lag_max: float) -> int:
     return min(next(n for n in ladder if n >= needed), _NODES_MAX)
 
 
-@partial(jax.jit, static_argnums=3)
-def _compiled(lag: Array, count: Array | int, model: SpotEvolutionModel, n_latitude: int) -> Array:
+@partial(jax.jit, static_argnums=(3, 4))
+def _compiled(lag: Array, count: Array | int, model: SpotEvolutionModel, n_latitude: int, n_harm: int) -> Array:
     """The first `count` lags of an array of whole blocks: padding is not computed."""
-    average = jax.vmap(_visible_covariance(model, n_latitude))
+    if not model.visibility.separable:
+        return finite_covariance(lag, model, n_latitude, n_harm)
+    average = jax.vmap(_visible_covariance(model, n_latitude, n_harm))
 
     def body(i: Array, out: Array) -> Array:
         here = jax.lax.dynamic_slice_in_dim(lag, i * _CACHED_LAGS, _CACHED_LAGS)
@@ -191,6 +246,7 @@ class AnalyticKernel:
     def __init__(self, model: SpotEvolutionModel) -> None:
         """Wrap a model with concrete parameters; inside ``jit`` use ``spot_covariance``."""
         self.model = model
+        self.n_harm = N_HARM if model.visibility.closed else harmonics_needed(model)
 
     def build_jax(self, n_lag: int = 512) -> AnalyticKernel:
         """Compile for up to `n_lag` lags, say how long that took, and return the kernel itself."""
@@ -210,8 +266,20 @@ class AnalyticKernel:
         padded[: flat.size] = flat
         n_latitude = latitude_nodes_needed(self.model, float(flat.max(initial=0.0)))
         with jax.enable_x64(True):
-            values = _compiled(padded, flat.size, _as_float64(self.model), n_latitude)
+            values = _compiled(padded, flat.size, _as_float64(self.model), n_latitude, self.n_harm)
         return np.asarray(values)[: flat.size].reshape(lags.shape)
+
+    def compute_psd(self, omega: ArrayLike) -> np.ndarray:
+        """Power spectral density [relative flux^2 d] at angular frequency `omega` [rad/d], any shape; two-sided."""
+        from spotcat.gp.spectrum import compiled_spectrum
+
+        frequencies = np.asarray(omega, dtype=float)
+        flat = frequencies.ravel()
+        padded = np.pad(flat, (0, max(64, 1 << (flat.size - 1).bit_length()) - flat.size))
+        n_latitude = latitude_nodes_needed(self.model, float(self.model.kernel_support()))
+        with jax.enable_x64(True):
+            values = compiled_spectrum(padded, _as_float64(self.model), n_latitude, self.n_harm)
+        return np.asarray(values)[: flat.size].reshape(frequencies.shape)
 
 
 def _as_float64(model: SpotEvolutionModel) -> Any:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,34 +12,42 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from spotcat.gp.kernel import latitude_nodes_needed, spot_covariance
+from spotcat.gp import dense
+from spotcat.gp.coordinates import Box, make_box
+from spotcat.gp.kernel import latitude_nodes_needed
+from spotcat.gp.terms import KernelSum, SpotTerm
 from spotcat.star.evolution import SpotEvolutionModel
 
-_SPAN = 20.0
-"""Default bounds: a factor of this to either side of the starting value."""
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from spotcat.gp.sampling import Samples
+
+_NODES_MAX = 512
 
 
 class MapResult(NamedTuple):
     """Maximum of the posterior.
 
     Attributes:
-        model: the star at the maximum.
+        model: the star, or the sum of terms, at the maximum.
         params: its parameters by name.
         log_posterior: value there.
         converged: whether the optimiser said so.
     """
 
-    model: SpotEvolutionModel
+    model: Any
     params: dict[str, float]
     log_posterior: float
     converged: bool
 
 
 class GPSolver:
-    """Posterior of a spot model given one light curve.
+    """Posterior of a spot model, or of a sum of terms, given one light curve.
 
-    Parameters are taken in the order of ``model.param_keys``.  The prior is uniform within `bounds` in the logarithm of
-    every positive scale, uniform in kappa, and isotropic in inclination.  A constant offset is marginalised.
+    Parameters are taken in the order of ``param_keys``.  The prior is uniform within `bounds` in the logarithm of every
+    positive scale, isotropic in inclination, and uniform in the rest.  A constant offset of each segment is
+    marginalised.  Stars of the same padded shape and kind of model share their compiled programs.
     """
 
     def __init__(
@@ -48,8 +55,10 @@ class GPSolver:
         x: ArrayLike,
         y: ArrayLike,
         yerr: ArrayLike,
-        model: SpotEvolutionModel,
+        model: SpotEvolutionModel | KernelSum,
         bounds: Mapping[str, tuple[float, float]] | None = None,
+        *,
+        segment: ArrayLike | None = None,
     ) -> None:
         """Hold data, model and bounds.
 
@@ -59,6 +68,7 @@ class GPSolver:
             yerr: standard errors, scalar or shape (n,).
             model: starting point.
             bounds: (low, high) by parameter name; parameters left out get wide defaults about the starting point.
+            segment: segment number of every time, shape (n,); one segment by default.
 
         Raises:
             ValueError: shapes differ, a value is not finite, an error is not positive, or a bound is not of the model.
@@ -69,17 +79,31 @@ class GPSolver:
             raise ValueError(f"x and y must be vectors of one length, got shapes {self.x.shape} and {self.y.shape}")
         if not all(np.isfinite(a).all() for a in (self.x, self.y, self.yerr)) or not (self.yerr > 0).all():
             raise ValueError("x, y and yerr must be finite and yerr positive")
+        given = np.zeros(self.x.size, int) if segment is None else np.asarray(segment)
+        if given.shape != self.x.shape:
+            raise ValueError(f"segment must have the shape of x, got {given.shape} and {self.x.shape}")
+        self.segment = np.unique(given, return_inverse=True)[1]
         self.model = model
-        self.param_keys = model.param_keys
-        unknown = set(bounds or {}) - set(self.param_keys)
-        if unknown:
-            raise ValueError(f"no such parameter: {', '.join(sorted(unknown))}; there are {', '.join(self.param_keys)}")
-        self.bounds = {k: (bounds or {}).get(k, _default_bounds(k, float(v))) for k, v in model.param_dict.items()}
-        self._lags, self._index = _distinct_lags(self.x, self.x)
-        # Latitude nodes are fixed at the hardest corner of the box, so that one program serves the whole fit.
-        corner = {k: self.bounds[k][0] if k == "peq" else self.bounds[k][1] for k in self.param_keys}
+        self.param_keys = tuple(model.param_dict)
+        self._box, self.bounds = make_box(model, bounds or {})
+        self._term = self._prepared(model)
+        self._data = dense.observe(self.x, self.y, self.yerr, self.segment)
+
+    def _prepared(self, model: SpotEvolutionModel | KernelSum) -> SpotTerm | KernelSum:
+        """The term that is fitted: its nodes in latitude are fixed at the hardest corner of the bounds."""
+        if isinstance(model, KernelSum):
+            for key, term in model.terms.items():
+                if isinstance(term, SpotTerm):
+                    made = self._spot_term(term.model, model.names_of(key))
+                    model = KernelSum(**{**model.terms, key: made})
+            return _as_float64(model)
+        return _as_float64(self._spot_term(model, {key: key for key in model.param_keys}))
+
+    def _spot_term(self, model: SpotEvolutionModel, names: Mapping[str, str]) -> SpotTerm:
+        corner = {key: self.bounds[names[key]][0 if key == "peq" else 1] for key in model.param_keys}
         baseline = float(np.ptp(self.x))
-        self._nodes = min(latitude_nodes_needed(model.with_params(corner), baseline), 512)
+        nodes = min(latitude_nodes_needed(model.with_params(corner), baseline), _NODES_MAX)
+        return SpotTerm(model, nodes, SpotTerm.reaching(model, 0.0).n_harm)
 
     @property
     def theta0(self) -> np.ndarray:
@@ -117,23 +141,21 @@ class GPSolver:
         """
         from scipy.optimize import minimize
 
-        low, high = np.array([self.bounds[k] for k in self.param_keys]).T
-        scale = np.maximum(high - low, 1e-12)
-
         def objective(u: np.ndarray) -> tuple[float, np.ndarray]:
-            value, slope = self._call(_value_and_grad, low + u * scale)
-            return float(value), np.asarray(slope) * scale
+            value, slope = self._call(_value_and_grad_in_box, u)
+            return float(value), np.asarray(slope)
 
-        start = np.clip((self.theta0 - low) / scale, 1e-3, 1 - 1e-3)
-        found = minimize(
-            objective, start, jac=True, method="L-BFGS-B", bounds=[(1e-6, 1 - 1e-6)] * len(low),
-            options={"maxiter": max_steps},
-        )  # fmt: skip
-        params = dict(zip(self.param_keys, (low + found.x * scale).tolist(), strict=True))
+        with jax.enable_x64(True):
+            start = np.clip(np.asarray(self._box.fractions(jnp.asarray(self.theta0))), 1e-3, 1 - 1e-3)
+        edges = [(1e-6, 1 - 1e-6)] * len(start)
+        found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=edges, options={"maxiter": max_steps})
+        with jax.enable_x64(True):
+            theta = np.asarray(self._box.values(jnp.asarray(found.x))).tolist()
+        params = dict(zip(self.param_keys, theta, strict=True))
         return MapResult(self.model.with_params(params), params, -float(found.fun), bool(found.success))
 
     def predict(self, xpred: ArrayLike, theta: ArrayLike | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Conditional mean and standard deviation of the noiseless flux.
+        """Conditional mean and standard deviation of the noiseless flux, the first segment's offset added.
 
         Args:
             xpred: times [d], shape (m,).
@@ -142,81 +164,105 @@ class GPSolver:
         Returns:
             Two arrays of shape (m,).
         """
-        lags, index = _distinct_lags(np.asarray(xpred, dtype=float), self.x)
-        mean, sd = self._call(_predict, self.theta0 if theta is None else theta, lags, index)
-        return np.asarray(mean), np.asarray(sd)
+        mean, covariance = self.conditional(xpred, theta)
+        return mean, np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
 
-    def _call(self, function: Callable[..., Any], theta: ArrayLike, *args: Any) -> Any:
-        low, high = np.array([self.bounds[k] for k in self.param_keys]).T
-        template = jax.tree.map(lambda v: np.float64(v), self.model)
+    def conditional(self, xpred: ArrayLike, theta: ArrayLike | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Conditional mean, shape (m,), and covariance, shape (m, m), of the noiseless flux at `xpred` [d]."""
+        asked = np.asarray(xpred, dtype=float)
+        m, n = asked.size, self.x.size
+        padded = np.pad(asked, (0, dense.padded_length(m) - m), mode="edge")
+        every = np.concatenate([padded, self.x])
+        lag, place = dense.distinct_lags(padded, every)
+        cross = np.pad(place[:, padded.size :], [(0, 0), (0, len(self._data.y) - n)])
         with jax.enable_x64(True):
-            arrays = (self._lags, self._index, self.y, self.yerr, low, high)
-            data = _Data(*(jnp.asarray(a) for a in arrays))
-            return function(np.asarray(theta, dtype=float), data, template, self._nodes, *args)
+            found = dense.posterior(self._at(theta), self._data, lag, cross, place[:, : padded.size])
+        return np.asarray(found.mean)[:m], np.asarray(found.covariance)[:m, :m]
+
+    def sample_prior(
+        self, xpred: ArrayLike, n_samples: int = 1, *, theta: ArrayLike | None = None, seed: int = 0
+    ) -> Any:
+        """Light curves of the signal before any measurement, mean zero, shape (n_samples, m)."""
+        lag, place = dense.distinct_lags(*[np.asarray(xpred, dtype=float)] * 2)
+        with jax.enable_x64(True):
+            covariance = np.asarray(_covariance(self._at(theta), lag))[place]
+        return _draw(np.zeros(len(place)), covariance, n_samples, seed)
+
+    def sample_posterior(
+        self, xpred: ArrayLike, n_samples: int = 1, *, theta: ArrayLike | None = None, seed: int = 0
+    ) -> np.ndarray:
+        """Light curves of the signal given the measurements, shape (n_samples, m)."""
+        return _draw(*self.conditional(xpred, theta), n_samples, seed)
+
+    def fisher(self, theta: ArrayLike | None = None) -> np.ndarray:
+        """Expected information on the parameters, shape (n_param, n_param), in the order of `param_keys`."""
+        at = np.asarray(self.theta0 if theta is None else theta, dtype=float)
+        with jax.enable_x64(True):
+            return np.asarray(dense.fisher_information(at, self._data, self.param_keys, self._term))
+
+    def sample(self, n_samples: int = 1000, *, n_warmup: int = 500, seed: int = 0) -> Samples:
+        """Draw from the posterior by the no-U-turn sampler; needs the ``mcmc`` extra."""
+        from spotcat.gp.sampling import sample_nuts
+
+        return sample_nuts(self, n_samples, n_warmup, seed)
+
+    def plot_prediction(self, theta: ArrayLike | None = None, ax: Axes | None = None) -> Axes:
+        """Measurements and the conditional mean with one and two standard deviations."""
+        from spotcat.gp import plots
+
+        return plots.plot_prediction(self, theta, ax)
+
+    def plot_acf(self, theta: ArrayLike | None = None, ax: Axes | None = None) -> Axes:
+        """Autocovariance of the measurements and of the model."""
+        from spotcat.gp import plots
+
+        return plots.plot_acf(self, theta, ax)
+
+    def plot_psd(self, theta: ArrayLike | None = None, ax: Axes | None = None) -> Axes:
+        """Periodogram of the measurements and the model's spectrum."""
+        from spotcat.gp import plots
+
+        return plots.plot_psd(self, theta, ax)
+
+    def plot_covariance(self, theta: ArrayLike | None = None, ax: Axes | None = None) -> Axes:
+        """The covariance matrix of the measurements."""
+        from spotcat.gp import plots
+
+        return plots.plot_covariance(self, theta, ax)
+
+    def _at(self, theta: ArrayLike | None) -> Any:
+        """The fitted term at some parameters, the starting model's by default."""
+        values = np.asarray(self.theta0 if theta is None else theta, dtype=float)
+        return self._term.with_params(dict(zip(self.param_keys, values, strict=True)))
+
+    def _call(self, function: Callable[..., Any], theta: ArrayLike) -> Any:
+        with jax.enable_x64(True):
+            return function(np.asarray(theta, dtype=float), self._data, self._box, self._term)
 
 
-class _Data(NamedTuple):
-    lag: Array  # distinct lags, padded
-    place: Array  # of every pair of times among them
-    y: Array
-    yerr: Array
-    low: Array
-    high: Array
+def _as_float64(term: Any) -> Any:
+    """Parameters as float64 scalars, so that Python numbers and arrays share one compiled program."""
+    return jax.tree.map(lambda x: np.asarray(x, dtype=np.float64), term)
 
 
-def _distinct_lags(x1: np.ndarray, x2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct lags [d], padded to a power of two, and the place of every pair of times among them.
-
-    On a regular cadence there are as many as grid points, not as matrix elements; lags that agree to a tenth of a
-    millisecond are one.
-    """
-    lags, index = np.unique(np.round(np.abs(x1[:, None] - x2[None, :]), 9), return_inverse=True)
-    padded = np.zeros(1 << max(lags.size - 1, 1).bit_length())
-    padded[: lags.size] = lags
-    return padded, index.reshape(x1.size, x2.size)
+def _draw(mean: np.ndarray, covariance: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """Normal draws; by eigenvectors, since a smooth signal's covariance is singular to rounding."""
+    values, vectors = np.linalg.eigh(covariance)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    return mean + np.random.default_rng(seed).normal(size=(n, len(mean))) @ root.T
 
 
-def _default_bounds(key: str, value: float) -> tuple[float, float]:
-    if key == "inc":
-        return 0.0, np.pi / 2
-    if key == "kappa":
-        return 0.0, 0.9
-    return value / _SPAN, value * _SPAN
+def negative_log_posterior(theta: Array, data: dense.Observations, box: Box, template: Any) -> Array:
+    """Negative log-posterior of parameters in the order of the template's, pure."""
+    term = template.with_params(dict(zip(template.param_dict, theta, strict=True)))
+    return -dense.log_likelihood(term, data) - box.log_prior(theta)
 
 
-def _negative_log_posterior(theta: Array, data: _Data, template: SpotEvolutionModel, n_latitude: int) -> Array:
-    keys = template.param_keys
-    params = dict(zip(keys, theta, strict=True))
-    covariance = spot_covariance(data.lag, template.with_params(params), n_latitude)[data.place]
-    factor = jnp.linalg.cholesky(covariance + jnp.diag(data.yerr**2))
-    z = jax.scipy.linalg.solve_triangular(factor, jnp.stack([data.y, jnp.ones_like(data.y)], axis=1), lower=True)
-    ones = z[:, 1] @ z[:, 1]
-    chi2 = z[:, 0] @ z[:, 0] - (z[:, 0] @ z[:, 1]) ** 2 / ones
-    n = data.y.shape[0]
-    log_det = 2 * jnp.sum(jnp.log(jnp.diagonal(factor))) + jnp.log(ones)
-    scales = jnp.array([k not in ("kappa", "inc") for k in keys])
-    log_prior = jnp.log(jnp.sin(params["inc"])) - jnp.sum(
-        jnp.where(scales, jnp.log(jnp.where(scales, theta, 1.0)), 0.0)
-    )
-    inside = jnp.all((theta >= data.low) & (theta <= data.high))
-    value = 0.5 * (chi2 + log_det + (n - 1) * jnp.log(2 * jnp.pi)) - log_prior
-    return jnp.where(inside, value, jnp.inf)
+def _in_box(u: Array, data: dense.Observations, box: Box, template: Any) -> Array:
+    return negative_log_posterior(box.values(u), data, box, template)
 
 
-_value = partial(jax.jit, static_argnums=3)(_negative_log_posterior)
-_value_and_grad = partial(jax.jit, static_argnums=3)(jax.value_and_grad(_negative_log_posterior))
-
-
-@partial(jax.jit, static_argnums=3)
-def _predict(
-    theta: Array, data: _Data, template: SpotEvolutionModel, n_latitude: int, cross_lags: Array, cross_index: Array
-) -> tuple[Array, Array]:
-    model = template.with_params(dict(zip(template.param_keys, theta, strict=True)))
-    covariance = spot_covariance(data.lag, model, n_latitude)[data.place]
-    factor = jnp.linalg.cholesky(covariance + jnp.diag(data.yerr**2))
-    cross = spot_covariance(cross_lags, model, n_latitude)[cross_index]
-    solve = partial(jax.scipy.linalg.cho_solve, (factor, True))
-    ones = jnp.ones_like(data.y)
-    offset = (ones @ solve(data.y)) / (ones @ solve(ones))
-    variance = covariance[0, 0] - jnp.sum(cross.T * solve(cross.T), axis=0)
-    return offset + cross @ solve(data.y - offset), jnp.sqrt(jnp.maximum(variance, 0.0))
+_covariance = jax.jit(lambda term, lag: term.covariance(lag))
+_value = jax.jit(negative_log_posterior)
+_value_and_grad = jax.jit(jax.value_and_grad(negative_log_posterior))
+_value_and_grad_in_box = jax.jit(jax.value_and_grad(_in_box))

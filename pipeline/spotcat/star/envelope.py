@@ -7,14 +7,18 @@ their input; an envelope object is a pytree around them, so it can pass through 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
+
+from spotcat.star.envelopes.base import EnvelopeBase
+from spotcat.star.parameters import NOT_NEGATIVE
 
 _SERIES_NODES, _SERIES_WEIGHTS = (np.asarray(a) for a in np.polynomial.legendre.leggauss(8))
 
@@ -28,16 +32,41 @@ class Envelope(Protocol):
         """Parameter names and values, in the order of the model's key list."""
         ...
 
+    @property
+    def limits(self) -> Mapping[str, tuple[float, float]]:
+        """(low, high) of the parameters that are no positive scales."""
+        ...
+
+    def with_params(self, params: Mapping[str, Any]) -> Envelope:
+        """The same envelope with other parameter values; those left out stay."""
+        ...
+
     def Gamma(self, t: ArrayLike) -> Array:
-        """Radius relative to its peak at time `t` [d] from the middle of the spot's life."""
+        """Radius relative to its peak at time `t` [d]."""
         ...
 
     def R_Gamma(self, lag: ArrayLike) -> Array:
         """Autocorrelation of ``Gamma**2`` [d] at `lag` [d]."""
         ...
 
+    def Gamma_hat_sq(self, omega: ArrayLike) -> Array:
+        """Fourier transform of ``R_Gamma`` [d^2] at angular frequency `omega` [rad/d]."""
+        ...
+
+    def edges(self) -> Array:
+        """Sorted times [d] between which ``Gamma`` is smooth, from the beginning of the spot's life to its end."""
+        ...
+
+    def span(self) -> tuple[Any, Any]:
+        """Beginning and end of the spot's life [d]."""
+        ...
+
     def kernel_support(self) -> Any:
-        """Lag [d] from which ``R_Gamma`` is zero."""
+        """Lag [d] from which ``R_Gamma`` is zero or negligible."""
+        ...
+
+    def lifetime(self) -> Any:
+        """Full width at half maximum of ``Gamma**2`` [d]."""
         ...
 
 
@@ -128,7 +157,7 @@ def trapezoid_autocorrelation(lag: ArrayLike, lspot: ArrayLike, tau_spot: ArrayL
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, repr=False)
-class TrapezoidSymmetricEnvelope:
+class TrapezoidSymmetricEnvelope(EnvelopeBase):
     """Symmetric trapezoid: linear rise over `tau_spot`, plateau of `lspot`, linear decay.
 
     Attributes:
@@ -142,16 +171,12 @@ class TrapezoidSymmetricEnvelope:
     lspot: Any
     tau_spot: Any
 
-    def __post_init__(self) -> None:
-        if isinstance(self.lspot, float | int) and not self.lspot >= 0:
-            raise ValueError(f"lspot must not be negative, got {self.lspot} d")
-        if isinstance(self.tau_spot, float | int) and not self.tau_spot > 0:
-            raise ValueError(f"tau_spot must be positive, got {self.tau_spot} d")
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {"lspot": NOT_NEGATIVE}
 
-    @property
-    def param_dict(self) -> dict[str, Any]:
-        """Parameter names and values."""
-        return {"lspot": self.lspot, "tau_spot": self.tau_spot}
+    def edges(self) -> Array:
+        """Times of the kinks [d]."""
+        half, tau = self.lspot / 2, self.tau_spot
+        return jnp.stack([jnp.asarray(t, float) for t in (-half - tau, -half, half, half + tau)])
 
     def kernel_support(self) -> Any:
         """Lag [d] from which the covariance is zero: the spot's whole life."""
@@ -172,12 +197,3 @@ class TrapezoidSymmetricEnvelope:
     def R_Gamma(self, lag: ArrayLike) -> Array:
         """Autocorrelation of ``Gamma**2`` [d] at `lag` [d]."""
         return trapezoid_autocorrelation(lag, self.lspot, self.tau_spot)
-
-    def get_sympy(self) -> dict[str, Any]:
-        """Print the closed forms as LaTeX and return them as SymPy expressions."""
-        from spotcat.star import symbolic
-
-        return symbolic.show_envelope(self)
-
-    def __repr__(self) -> str:
-        return f"TrapezoidSymmetricEnvelope({self.param_dict})"

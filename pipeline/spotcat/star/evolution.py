@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import jax
 
 from spotcat.star.envelope import Envelope
+from spotcat.star.laws import LatitudeLaw, UniformLatitude
 from spotcat.star.visibility import VisibilityFunction
 
 
@@ -22,11 +23,13 @@ class SpotEvolutionModel:
         envelope: growth and decay of one spot.
         visibility: rotation and inclination of the star.
         sigma_k: amplitude of the covariance [relative flux d^-1/2].
+        latitude: where spots emerge.
     """
 
     envelope: Envelope
     visibility: VisibilityFunction
     sigma_k: Any
+    latitude: LatitudeLaw
 
     amplitude_keys: ClassVar[tuple[str, ...]] = ("nspot_rate", "fspot", "alpha_max")
 
@@ -36,6 +39,7 @@ class SpotEvolutionModel:
         visibility: VisibilityFunction,
         sigma_k: Any = None,
         *,
+        latitude: LatitudeLaw | None = None,
         nspot_rate: Any = None,
         fspot: Any = None,
         alpha_max: Any = None,
@@ -45,7 +49,8 @@ class SpotEvolutionModel:
         Args:
             envelope: growth and decay of one spot.
             visibility: rotation and inclination of the star.
-            sigma_k: amplitude [relative flux d^-1/2]; give this or the next three.
+            sigma_k: amplitude [relative flux d^-1/2]; give this or the last three.
+            latitude: where spots emerge; uniform in latitude by default.
             nspot_rate: spots that emerge per day.
             fspot: contrast, a spot's brightness relative to the photosphere.
             alpha_max: peak angular radius of a spot [rad].
@@ -62,16 +67,23 @@ class SpotEvolutionModel:
         object.__setattr__(self, "envelope", envelope)
         object.__setattr__(self, "visibility", visibility)
         object.__setattr__(self, "sigma_k", sigma_k)
+        object.__setattr__(self, "latitude", UniformLatitude() if latitude is None else latitude)
 
     @property
     def param_dict(self) -> dict[str, Any]:
         """All parameters, in the order of `param_keys`."""
-        return {**self.visibility.param_dict, **self.envelope.param_dict, "sigma_k": self.sigma_k}
+        parts = (self.visibility, self.envelope, self.latitude)
+        return {key: value for part in parts for key, value in part.param_dict.items()} | {"sigma_k": self.sigma_k}
 
     @property
     def param_keys(self) -> tuple[str, ...]:
-        """``(peq, kappa, inc, <envelope parameters>, sigma_k)``."""
+        """``(peq, kappa, inc, <envelope parameters>, <latitude parameters>, sigma_k)``."""
         return tuple(self.param_dict)
+
+    @property
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """(low, high) of the parameters that are no positive scales."""
+        return {**self.visibility.limits, **self.envelope.limits, **self.latitude.limits}
 
     @property
     def peq(self) -> Any:
@@ -91,12 +103,15 @@ class SpotEvolutionModel:
         for key in params:
             if key not in self.param_keys:
                 raise KeyError(f"{key!r} is not a parameter of the model; it has {', '.join(self.param_keys)}")
-        values = {**self.param_dict, **params}
-        make_envelope = cast(Any, type(self.envelope))
+
+        def chosen(part: Any) -> dict[str, Any]:
+            return {key: params[key] for key in part.param_dict if key in params}
+
         return SpotEvolutionModel(
-            make_envelope(**{key: values[key] for key in self.envelope.param_dict}),
-            VisibilityFunction(**{key: values[key] for key in self.visibility.param_dict}),
-            sigma_k=values["sigma_k"],
+            self.envelope.with_params(chosen(self.envelope)),
+            self.visibility.with_params(chosen(self.visibility)),
+            params.get("sigma_k", self.sigma_k),
+            latitude=self.latitude.with_params(chosen(self.latitude)),
         )
 
     def get_sympy(self) -> dict[str, Any]:
@@ -106,7 +121,8 @@ class SpotEvolutionModel:
         return symbolic.show_model(self)
 
     def __repr__(self) -> str:
+        latitude = "" if isinstance(self.latitude, UniformLatitude) else f"\n  latitude={self.latitude},"
         return (
             f"SpotEvolutionModel(\n  envelope={self.envelope},\n"
-            f"  visibility={self.visibility},\n  sigma_k={self.sigma_k}\n)"
+            f"  visibility={self.visibility},{latitude}\n  sigma_k={self.sigma_k}\n)"
         )

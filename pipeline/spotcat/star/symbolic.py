@@ -8,44 +8,11 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from spotcat.star.symbolic_envelopes import envelope_forms
+
 if TYPE_CHECKING:
-    from spotcat.star.envelope import TrapezoidSymmetricEnvelope
     from spotcat.star.evolution import SpotEvolutionModel
     from spotcat.star.visibility import VisibilityFunction
-
-
-@cache
-def trapezoid_forms() -> dict[str, Any]:
-    """``Gamma(t)``, ``Gamma_hat(omega)`` and ``R_Gamma(tau)`` of the symmetric trapezoid.
-
-    Returns:
-        Expressions in the symbols t [d], omega [rad/d], tau [d], ell [d] and tau_spot [d].
-    """
-    import sympy as sp
-
-    t, w, lag = sp.symbols(r"t \omega \tau", real=True)
-    ell, tau = sp.Symbol(r"\ell", positive=True), sp.Symbol(r"\tau_{\rm spot}", positive=True)
-    gamma = sp.Piecewise(
-        (0, t < -ell / 2 - tau),
-        ((ell / 2 + tau + t) / tau, t < -ell / 2),
-        (1, t <= ell / 2),
-        ((ell / 2 + tau - t) / tau, t < ell / 2 + tau),
-        (0, True),
-    )
-    gamma_hat = sp.factor_terms(
-        4 * (w * tau * sp.cos(ell * w / 2) + sp.sin(ell * w / 2) - sp.sin(ell * w / 2 + w * tau)) / (w**3 * tau**2)
-    )
-    # Gamma^2 is piecewise quadratic.  With its jumps of slope c1 and curvature c2 at the four kinks x, its
-    # autocorrelation is a sum of truncated powers of -(x_i + x_j) - |tau|; those with x_i + x_j >= 0 vanish.
-    kinks = (-ell / 2 - tau, -ell / 2, ell / 2, ell / 2 + tau)
-    c1 = (0, -2 / tau, -2 / tau, 0)
-    c2 = (2 / tau**2, -2 / tau**2, 2 / tau**2, -2 / tau**2)
-    r_gamma = sp.S.Zero
-    for i, j in ((0, 0), (0, 1), (1, 1), (0, 2)):
-        p = sp.Max(-(kinks[i] + kinks[j]) - sp.Abs(lag), 0)
-        term = c2[i] * c2[j] * p**5 / 120 + (c1[i] * c2[j] + c1[j] * c2[i]) * p**4 / 24 + c1[i] * c1[j] * p**3 / 6
-        r_gamma += term if i == j else 2 * term
-    return {r"\Gamma(t)": gamma, r"\hat{\Gamma}(\omega)": gamma_hat, r"R_{\Gamma}(\tau)": r_gamma}
 
 
 @cache
@@ -73,9 +40,9 @@ def visibility_forms() -> dict[str, Any]:
     }
 
 
-def show_envelope(envelope: TrapezoidSymmetricEnvelope) -> dict[str, Any]:
-    """Print and return the envelope's closed forms."""
-    return _show(type(envelope).__name__, trapezoid_forms())
+def show_envelope(envelope: Any) -> dict[str, Any]:
+    """Print and return the envelope's closed forms; None where there is none."""
+    return _show(type(envelope).__name__, envelope_forms(envelope))
 
 
 def show_visibility(visibility: VisibilityFunction) -> dict[str, Any]:
@@ -100,5 +67,6 @@ def _show(title: str, forms: dict[str, Any]) -> dict[str, Any]:
     print(title)
     for name, expression in forms.items():
         remark = r" $(n \geq 2)$" if name == "c_n" else ""
-        print(f"  ${name} = {sp.latex(expression)}${remark}")
+        text = r"\text{[numerical]}" if expression is None else sp.latex(expression)
+        print(f"  ${name} = {text}${remark}")
     return dict(forms)

@@ -7,14 +7,17 @@ pi for one that never sets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from math import factorial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
+
+from spotcat.star.parameters import INFINITE
 
 _SERIES_TERMS = 11
 
@@ -114,12 +117,14 @@ def rotation_rate(phi: ArrayLike, peq: ArrayLike, kappa: ArrayLike) -> Array:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, repr=False)
 class VisibilityFunction:
-    """Small spots on a differentially rotating, inclined star.
+    """Small spots on a differentially rotating, inclined star, and the base of other kinds of spots.
 
     Attributes:
         peq: equatorial rotation period [d], positive.
         kappa: relative shear ``1 - omega(pole)/omega(equator)``.
         inc: inclination [rad].
+        closed: whether all harmonics have a closed sum, ``phase_autocorrelation``.
+        separable: whether the deficit is the squared radius times a function of place.
 
     Raises:
         ValueError: the period is a number that is not positive (tracers are not checked).
@@ -129,16 +134,27 @@ class VisibilityFunction:
     kappa: Any
     inc: Any
 
+    closed: ClassVar[bool] = True
+    separable: ClassVar[bool] = True
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {"kappa": (-INFINITE, 1.0), "inc": (-INFINITE, INFINITE)}
     param_keys: ClassVar[tuple[str, ...]] = ("peq", "kappa", "inc")
 
     def __post_init__(self) -> None:
         if isinstance(self.peq, float | int) and not self.peq > 0:
             raise ValueError(f"peq must be positive, got {self.peq} d")
+        for key, (low, high) in self.limits.items():
+            value = getattr(self, key)
+            if isinstance(value, float | int) and not low <= value <= high:
+                raise ValueError(f"{key} must be between {low:g} and {high:g}, got {value}")
 
     @property
     def param_dict(self) -> dict[str, Any]:
         """Parameter names and values."""
         return {key: getattr(self, key) for key in self.param_keys}
+
+    def with_params(self, params: Mapping[str, Any]) -> Self:
+        """The same visibility with other parameter values; those left out stay."""
+        return replace(self, **params)
 
     def omega_0(self, phi: ArrayLike) -> Array:
         """Angular velocity [rad/d] at latitude `phi` [rad]."""
@@ -148,6 +164,10 @@ class VisibilityFunction:
         """Fourier coefficients ``c_0 .. c_n_harm`` at latitude `phi` [rad]; the first axis is the harmonic."""
         return fourier_coefficients(phi, self.inc, n_harm)
 
+    def deficit(self, mu: ArrayLike, radius: ArrayLike) -> Array:
+        """Deficit at ``mu`` of a spot of relative `radius`, in units of ``(1 - fspot) alpha_max^2``."""
+        return jnp.asarray(radius) ** 2 * jnp.maximum(jnp.asarray(mu), 0.0)
+
     def get_sympy(self) -> dict[str, Any]:
         """Print the closed forms as LaTeX and return them as SymPy expressions."""
         from spotcat.star import symbolic
@@ -155,5 +175,7 @@ class VisibilityFunction:
         return symbolic.show_visibility(self)
 
     def __repr__(self) -> str:
-        inc = f"{self.inc:.3f}" if isinstance(self.inc, float | int) else self.inc
-        return f"VisibilityFunction(peq={self.peq}, kappa={self.kappa}, inc={inc})"
+        shown = {key: getattr(self, key) for key in self.param_keys}
+        if isinstance(shown.get("inc"), float | int):
+            shown["inc"] = f"{shown['inc']:.3f}"
+        return f"{type(self).__name__}({', '.join(f'{key}={value}' for key, value in shown.items())})"

@@ -1,0 +1,1 @@
+"""Envelopes beside the symmetric trapezoid, by the kind of their closed forms."""
