@@ -19,9 +19,11 @@ from spotcat.config import FitConfig, load_recipe
 from spotcat.fit.buckets import choose_bucket
 from spotcat.gp.grid import GridBatch, fitted_grid
 from spotcat.gp.predict import StarPrediction
+from spotcat.report.corner import corner
 from spotcat.report.fitted import FittedStar, Piece, autocorrelation, densest, load_fitted, stretches
 from spotcat.report.panels import PHASES, folded
 from spotcat.report.star_page import draw, show
+from spotcat.report.style import picture
 from spotcat.status import InputError, RunError
 
 
@@ -117,6 +119,7 @@ def _star(n_segments: int = 1, **columns: Any) -> FittedStar:
     names = ("prot", "peq", "spot_lifetime", "kappa", "inc")
     numbers = {f"{name}{end}": value for name in names for end, value in (("", 5.0), ("_lower", 4.9), ("_upper", 5.2))}
     row = numbers | {"name": "test", "mission": "Kepler", "n_points": m, "n_segments": n_segments, "dt": 0.5}
+    row |= {f"{name}_draws": np.exp(rng.normal(1.6, 0.02, 128)) for name in ("prot", "spot_lifetime", "kappa", "inc")}
     row |= {"p_ls": 5.0, "p_acf": 5.0, "lnl_rotation": 30.0, "rvar": 0.02, "lifetime_flag": 0, "status": 0, "flags": 0}
     period = np.geomspace(1, 40, 60)
     gain = 30 - 100 * np.log(period / 5) ** 2
@@ -270,3 +273,18 @@ def test_what_is_missing_is_named(run: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match="cannot be written"):
         show(run / "catalog.zarr", "sim-00000", tmp_path / "file" / "a.png")
+
+
+def test_a_corner_has_a_panel_for_each_pair_and_none_for_what_was_not_drawn(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    row = {"prot": 5.0, "prot_draws": rng.normal(5, 0.1, 128), "kappa": 0.2, "kappa_draws": rng.uniform(0.01, 0.5, 128)}
+    panels = {}
+    for name, shown in (
+        ("both", row),
+        ("one", {"prot": 5.0, "prot_draws": row["prot_draws"]}),
+        ("none", {"prot": 5.0}),
+    ):
+        with picture(tmp_path / f"{name}.png", 3, 3) as figure:
+            corner(figure, (0.2, 0.2, 0.7, 0.7), shown)
+        panels[name] = len(figure.axes)
+    assert panels == {"both": 3, "one": 1, "none": 0}

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spotcat.report.corner import corner
 from spotcat.report.fitted import FittedStar, Piece, autocorrelation, load_fitted
-from spotcat.report.panels import marginals, rotations, with_errors
+from spotcat.report.panels import rotations, with_errors
 from spotcat.report.style import DATA, GUIDE, MODEL, log_periods, picture
 from spotcat.status import Flag, LifetimeFlag, Status
 
@@ -65,8 +66,8 @@ def draw(star: FittedStar, out: str | Path, published: float | None = None) -> P
         _periodogram(figure.add_axes(_place(0.6, 5.02, 2.85, 1.78)), star, published)
         _autocorrelation(figure.add_axes(_place(4.14, 5.02, 2.85, 1.78)), star)
         rotations(figure.add_axes(_place(0.6, 7.4, 1.5, 1.85)), star)
-        marginals([figure.add_axes(_place(2.72, 7.4 + 0.395 * i, 1.5, 0.21)) for i in range(5)], star.row)
-        _numbers(figure.add_axes(_place(4.66, 7.3, 2.3, 2.05)), star, published)
+        corner(figure, _place(2.6, 7.4, 1.95, 1.9), star.row)
+        _numbers(figure.add_axes(_place(4.78, 7.3, 2.2, 2.05)), star, published)
     return Path(out)
 
 
