@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready-test
 export OPENBLAS_NUM_THREADS = 1
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test lint schema docs bench clean
+.PHONY: demo test lint schema docs notebooks bench clean
 .DELETE_ON_ERROR:
 
 $(READY): pyproject.toml
@@ -36,6 +36,10 @@ schema: $(READY)
 docs: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	$(BIN)/mkdocs build --strict
+
+notebooks: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	MPLBACKEND=Agg $(BIN)/jupyter-execute workflows/notebooks/*.ipynb
 
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
