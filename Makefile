@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready-test
 export OPENBLAS_NUM_THREADS = 1
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test lint schema docs docs-pictures bench clean
+.PHONY: demo test lint schema docs docs-pictures notebooks bench clean
 .DELETE_ON_ERROR:
 
 $(READY): pyproject.toml
@@ -41,6 +41,10 @@ docs: $(READY)
 RUN ?= runs/demo
 docs-pictures: $(READY)
 	$(BIN)/python docs/pictures.py $(RUN)
+
+notebooks: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	MPLBACKEND=Agg $(BIN)/jupyter-execute workflows/notebooks/*.ipynb
 
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'

@@ -10,9 +10,19 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from spotcat import CustomLatitude, GaussianBelts, HemisphericBands, UniformAreaLatitude, UniformLatitude
+from spotcat import (
+    CustomLatitude,
+    GaussianBelts,
+    HemisphericBands,
+    SpotEvolutionModel,
+    TrapezoidSymmetricEnvelope,
+    UniformAreaLatitude,
+    UniformLatitude,
+    VisibilityFunction,
+)
 from spotcat.star.latitude import latitude_nodes
 from spotcat.star.laws import LatitudeLaw
+from spotcat.star.symbolic import latitude_forms
 from spotcat.star.visibility import fourier_coefficients
 
 
@@ -95,3 +105,16 @@ def test_impossible_latitudes_and_node_counts_are_refused() -> None:
         HemisphericBands(0.2, 2.0)
     with pytest.raises(ValueError, match="multiple of 32"):
         latitude_nodes(UniformAreaLatitude(), 1.0, 40)
+
+
+def test_symbolic_densities_equal_the_array_code(capsys: pytest.CaptureFixture[str]) -> None:
+    model = SpotEvolutionModel(TrapezoidSymmetricEnvelope(6.0, 4.0), VisibilityFunction(3.0, 0.2, 1.0), 0.01)
+    assert r"p(\phi)" not in model.get_sympy()
+    values = {r"\phi": 0.4, r"\phi_{\min}": 0.2, r"\phi_{\max}": 0.6, r"\phi_0": 0.4, r"\sigma_\phi": 0.1}
+    for law in (LAWS[1], LAWS[2], LAWS[4]):
+        forms = SpotEvolutionModel(model.envelope, model.visibility, 0.01, latitude=law).get_sympy()
+        form = forms[r"p(\phi)"]
+        got = float(form.subs({s: values[s.name] for s in form.free_symbols}))
+        assert got == pytest.approx(float(law.density(0.4)))
+    assert latitude_forms(LAWS[-1]) == {r"p(\phi)": None}
+    assert r"p(\phi) = " in capsys.readouterr().out

@@ -16,6 +16,7 @@ from spotcat import (
 )
 from spotcat.star.latitude import uniform_nodes
 from spotcat.star.limb import cap_deficit
+from spotcat.star.visibility import projection
 
 LATITUDES = np.linspace(-np.pi / 2, np.pi / 2, 17)
 KINDS = [
@@ -114,3 +115,25 @@ def test_impossible_limbs_are_refused() -> None:
         LimbDarkenedVisibility(5.0, 0.0, 1.0, 1.4, 0.0)
     with pytest.raises(ValueError, match="alpha_max must be between"):
         FiniteSpotVisibility(5.0, 0.0, 1.0, 2.0)
+
+
+def test_symbolic_forms_equal_the_array_code(capsys: pytest.CaptureFixture[str]) -> None:
+    import sympy as sp
+
+    phi = 0.3
+    for visibility in (KINDS[1], KINDS[2], KINDS[3]):
+        forms = visibility.get_sympy()
+        assert capsys.readouterr().out.startswith(type(visibility).__name__)
+        a0, a1, theta = (float(x) for x in projection(phi, visibility.inc))
+        known = {r"\phi": phi, "a_0": a0, "a_1": a1, r"\theta_v": theta, r"P_{\rm eq}": 10.0, "n": 2}
+        known |= {"u_1": 0.4, "u_2": 0.25, "q": 1.5, r"\mu": 0.6, "i": visibility.inc, r"\kappa": 0.3}
+        number = {name: form.subs({s: known[s.name] for s in form.free_symbols}) for name, form in forms.items()}
+        got = {name: float(sp.N(form.doit() if name == "c_n" else form)) for name, form in number.items()}
+        c = np.asarray(coefficients(visibility, np.array([phi])))[:, 0]
+        assert got["c_n"] == pytest.approx(c[2], abs=1e-12)
+        if "c_0" in got:
+            assert [got["c_0"], got["c_1"]] == pytest.approx(c[:2].tolist())
+            assert got[r"\omega_0"] == pytest.approx(float(visibility.omega_0(phi)))
+        else:
+            assert got[r"V(\mu)"] == pytest.approx(float(visibility.deficit(0.6, 1.0)))
+    assert KINDS[4].get_sympy()["c_n"] is None

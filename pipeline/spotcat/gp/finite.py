@@ -18,7 +18,7 @@ from jax import Array
 
 from spotcat.star.evolution import SpotEvolutionModel
 from spotcat.star.latitude import latitude_nodes
-from spotcat.star.quadrature import overlap_nodes
+from spotcat.star.quadrature import constant, overlap_nodes
 
 _RADII = (1 - np.cos((2 * np.arange(6) + 1) * np.pi / 12)) / 2
 """Chebyshev nodes of the relative radius."""
@@ -29,7 +29,7 @@ def finite_covariance(lag: Array, model: SpotEvolutionModel, n_latitude: int, n_
     nodes = latitude_nodes(model.latitude, model.visibility.inc, n_latitude)
     visibility: Any = model.visibility
     rate = visibility.omega_0(nodes.phi)
-    h = jax.lax.map(lambda g: visibility.c_n(jnp.stack([nodes.phi, -nodes.phi]), n_harm, g) / g**2, _RADII)
+    h = jax.lax.map(lambda g: visibility.c_n(jnp.stack([nodes.phi, -nodes.phi]), n_harm, g) / g**2, constant(_RADII))
     weight = jnp.stack([nodes.north, nodes.south])
     twice = jnp.where(jnp.arange(n_harm + 1) == 0, 1.0, 2.0)
     pairs = jnp.einsum("n,knhj,lnhj,hj->klnj", twice, h, h, weight)
@@ -47,6 +47,6 @@ def _basis(g: Array) -> Array:
     """``g^2 L_k(g)`` of Lagrange's polynomials on the nodes; shape (n,) to (6, n)."""
     apart = _RADII[:, None] - _RADII[None, :]
     np.fill_diagonal(apart, 1.0)
-    factors = g[None, None, :] - _RADII[None, :, None]
-    factors = jnp.where(np.eye(len(_RADII), dtype=bool)[:, :, None], 1.0, factors / apart[:, :, None])
+    factors = (g[None, None, :] - constant(_RADII)[None, :, None]) / constant(apart)[:, :, None]
+    factors = jnp.where(np.eye(len(_RADII), dtype=bool)[:, :, None], 1.0, factors)
     return g**2 * jnp.prod(factors, axis=1)

@@ -13,6 +13,7 @@ from spotcat.report.style import DATA, GUIDE, MODEL, log_periods, picture
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_COLUMNS = 4
 _STYLES = {"spotcat": (MODEL, "-"), "Lomb-Scargle": (GUIDE, ":"), "autocorrelation": (DATA, "--")}
 
 
@@ -41,9 +42,9 @@ def plot_validation(
     """
     along = [curve for curve in curves if curve["axis"] != "reliability"]
     threshold = next(curve for curve in curves if curve["axis"] == "reliability")
-    path, rows = Path(out), 1 + -(-len(along) // 3)
-    with picture(path, 7.4, 2.4 * rows) as figure:
-        axes = figure.subplots(rows, 3).ravel()
+    path, rows = Path(out), -(-(4 + len(along)) // _COLUMNS)
+    with picture(path, 9.2, 2.4 * rows) as figure:
+        axes = figure.subplots(rows, _COLUMNS).ravel()
         _recovered(axes[0], stars)
         _by_threshold(axes[1], threshold)
         _coverage(axes[2], coverage, nominal)
@@ -51,6 +52,8 @@ def plot_validation(
             _along(place, curve)
         for empty in axes[3 + len(along) :]:
             empty.set_axis_off()
+        if along:
+            axes[3 + len(along)].legend(*axes[3].get_legend_handles_labels(), loc="center", title="fraction right")
         figure.tight_layout(pad=0.6)
     return path
 
@@ -92,5 +95,5 @@ def _along(axes: Axes, curve: Mapping[str, Any]) -> None:
     axes.stairs(curve["completeness"], edges, color=MODEL, ls=(0, (1, 1)), baseline=None, label="detected and right")
     if edges[0] > 0:
         axes.set_xscale("log")
+        log_periods(axes.xaxis)
     axes.set(xlabel=curve["axis"], ylabel="fraction right", ylim=(0, 1.02))
-    axes.legend(loc="lower center", fontsize=5.5, ncols=2, handlelength=1.4, columnspacing=0.8)

@@ -20,6 +20,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from spotcat.star.parameters import INFINITE
+from spotcat.star.quadrature import constant
 from spotcat.star.visibility import VisibilityFunction, projection
 
 UNIT = (0.0, 1.0)
@@ -101,8 +102,8 @@ def cap_deficit(alpha: ArrayLike, cos_beta: ArrayLike, u1: ArrayLike = 0.0, u2: 
 
     near, far = jnp.abs(alpha - beta), jnp.minimum(alpha + beta, jnp.pi / 2)
     half = (jnp.maximum(far - near, 0.0) / 2)[..., None]
-    v = (near + far)[..., None] / 2 + half * np.sin(np.pi / 2 * _X)
-    step = half * (np.pi / 2 * np.cos(np.pi / 2 * _X) * _W)
+    v = (near + far)[..., None] / 2 + half * constant(np.sin(np.pi / 2 * _X))
+    step = half * constant(np.pi / 2 * np.cos(np.pi / 2 * _X) * _W)
     mu, sine = jnp.cos(v), jnp.sin(v)
     ratio = (jnp.cos(alpha)[..., None] - cos_beta[..., None] * mu) / (sin_beta[..., None] * jnp.maximum(sine, _EPS))
     inside = jnp.abs(ratio) < 1 - _EPS

@@ -23,6 +23,7 @@ from jax.typing import ArrayLike
 
 from spotcat.star.envelope import Envelope
 from spotcat.star.parameters import Parameters
+from spotcat.star.quadrature import constant
 
 REACH = 4.0
 """Standard deviations at which a distribution is cut off."""
@@ -79,7 +80,7 @@ class UniformScale(Parameters):
 
     def nodes(self) -> tuple[Array, Array]:
         """A Gauss rule of 32 points."""
-        return self.low + (jnp.asarray(self.high) - self.low) * (_X + 1) / 2, jnp.asarray(_W) / 2
+        return self.low + (jnp.asarray(self.high) - self.low) * constant(_X + 1) / 2, constant(_W) / 2
 
     def quantile(self, u: ArrayLike) -> Array:
         """Value below which a fraction `u` lies."""
@@ -132,8 +133,8 @@ class LogNormalScale(Parameters):
 
 
 def _normal_nodes(low: Array) -> tuple[Array, Array]:
-    z = low + (REACH - low) * (_X + 1) / 2
-    w = _W * jnp.exp(-(z**2) / 2)
+    z = low + (REACH - low) * constant(_X + 1) / 2
+    w = constant(_W) * jnp.exp(-(z**2) / 2)
     return z, w / w.sum()
 
 

@@ -21,6 +21,15 @@ _SAMPLES = 2048
 _HALVINGS = 40
 
 
+def constant(values: np.ndarray) -> Array:
+    """NumPy's numbers in JAX's precision of the moment.
+
+    JAX 0.9 remembers the device's copy of a NumPy array and hands it out again after the precision has changed; where
+    the precision is said it makes a new one.
+    """
+    return jnp.asarray(values, jnp.result_type(float))
+
+
 def gauss_nodes(edges: Array) -> tuple[Array, Array]:
     """Nodes and weights of 16 Gauss points between neighbouring edges.
 
@@ -31,8 +40,8 @@ def gauss_nodes(edges: Array) -> tuple[Array, Array]:
         Two arrays of shape (16 (m - 1),).
     """
     half = jnp.diff(edges)[:, None] / 2
-    nodes = (edges[1:] + edges[:-1])[:, None] / 2 + half * _X
-    return nodes.ravel(), (half * _W).ravel()
+    nodes = (edges[1:] + edges[:-1])[:, None] / 2 + half * constant(_X)
+    return nodes.ravel(), (half * constant(_W)).ravel()
 
 
 def overlap_nodes(edges: Array, lag: Array) -> tuple[Array, Array]:

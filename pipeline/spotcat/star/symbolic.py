@@ -12,6 +12,7 @@ from spotcat.star.symbolic_envelopes import envelope_forms
 
 if TYPE_CHECKING:
     from spotcat.star.evolution import SpotEvolutionModel
+    from spotcat.star.laws import LatitudeLaw
     from spotcat.star.visibility import VisibilityFunction
 
 
@@ -42,31 +43,103 @@ def visibility_forms() -> dict[str, Any]:
 
 def show_envelope(envelope: Any) -> dict[str, Any]:
     """Print and return the envelope's closed forms; None where there is none."""
-    return _show(type(envelope).__name__, envelope_forms(envelope))
+    return _show(type(envelope).__name__, envelope_forms(envelope), {})
+
+
+def edge_on_forms() -> dict[str, Any]:
+    """Rotation and Fourier coefficients of a small spot on a rigid star seen edge-on; ``c_n`` for even n."""
+    import sympy as sp
+
+    phi, peq = sp.Symbol(r"\phi", real=True), sp.Symbol(r"P_{\rm eq}", positive=True)
+    n = sp.symbols("n", integer=True, positive=True)
+    return {
+        r"\omega_0": 2 * sp.pi / peq,
+        "c_0": sp.cos(phi) / sp.pi,
+        "c_1": sp.cos(phi) / 4,
+        "c_n": -sp.cos(phi) * sp.cos(n * sp.pi / 2) / (sp.pi * (n**2 - 1)),
+    }
+
+
+def limb_forms(faculae: bool) -> dict[str, Any]:
+    """Rotation law, projection, deficit and Fourier coefficients of a small spot on a darkened disk.
+
+    Args:
+        faculae: whether the deficit has the factor ``1 - q (1 - mu)``.
+    """
+    import sympy as sp
+
+    shared = visibility_forms()
+    mu, u1, u2, q, x = sp.symbols(r"\mu u_1 u_2 q x", real=True)
+    a0, a1, theta = sp.symbols(r"a_0 a_1 \theta_v", real=True)
+    n = sp.symbols("n", integer=True, nonnegative=True)
+    deficit = mu * (1 - u1 * (1 - mu) - u2 * (1 - mu) ** 2) / (1 - u1 / 3 - u2 / 6)
+    if faculae:
+        deficit *= 1 - q * (1 - mu)
+    seen = deficit.subs(mu, a0 + a1 * sp.cos(x)) * sp.cos(n * x)
+    geometry = {key: shared[key] for key in (r"\omega_0(\phi)", "a_0", "a_1", r"\theta_v")}
+    return {**geometry, r"V(\mu)": deficit, "c_n": sp.Integral(seen, (x, 0, theta)) / sp.pi}
+
+
+def latitude_forms(law: Any) -> dict[str, Any]:
+    """Density in latitude; None where it is the user's own."""
+    import sympy as sp
+
+    phi = sp.Symbol(r"\phi", real=True)
+    low, high = sp.symbols(r"\phi_{\min} \phi_{\max}", positive=True)
+    mean, sigma = sp.symbols(r"\phi_0 \sigma_\phi", positive=True)
+    inside = sp.And(sp.Abs(phi) >= low, sp.Abs(phi) <= high)
+    bell = sp.exp(-((sp.Abs(phi) - mean) ** 2) / (2 * sigma**2)) / (sigma * sp.sqrt(2 * sp.pi))
+    mass = (sp.erf((sp.pi / 2 - mean) / (sigma * sp.sqrt(2))) + sp.erf(mean / (sigma * sp.sqrt(2)))) / 2
+    known = {
+        "UniformLatitude": 1 / sp.pi,
+        "UniformAreaLatitude": sp.cos(phi) / 2,
+        "HemisphericBands": sp.Piecewise((1 / (2 * (high - low)), inside), (0, True)),
+        "GaussianBelts": bell / (2 * mass),
+    }
+    return {r"p(\phi)": known.get(type(law).__name__)}
 
 
 def show_visibility(visibility: VisibilityFunction) -> dict[str, Any]:
-    """Print and return the visibility's closed forms."""
-    return _show(type(visibility).__name__, visibility_forms())
+    """Print and return the visibility's closed forms; None where there is none."""
+    kind = type(visibility).__name__
+    match kind:
+        case "VisibilityFunction":
+            forms = visibility_forms()
+        case "EdgeOnVisibility":
+            forms = edge_on_forms()
+        case "LimbDarkenedVisibility" | "FacularVisibility":
+            forms = limb_forms(kind == "FacularVisibility")
+        case _:
+            forms = {**visibility_forms(), "c_0": None, "c_1": None, "c_n": None}
+    remarks = {"VisibilityFunction": r" $(n \geq 2)$", "EdgeOnVisibility": r" $(n = 2, 4, \ldots)$"}
+    return _show(kind, forms, {"c_n": remarks.get(kind, "")})
+
+
+def show_latitude(law: LatitudeLaw) -> dict[str, Any]:
+    """Print and return the density of a law of latitude."""
+    return _show(type(law).__name__, latitude_forms(law), {})
 
 
 def show_model(model: SpotEvolutionModel) -> dict[str, Any]:
-    """Print and return the closed forms of both parts of a spot model."""
+    """Print and return the closed forms of all parts of a spot model."""
     print("SpotEvolutionModel")
     print(f"  envelope  : {type(model.envelope).__name__}")
     print(f"  visibility: {type(model.visibility).__name__}")
     print()
-    forms = dict(model.envelope.get_sympy())  # type: ignore[attr-defined]
+    forms = dict(show_envelope(model.envelope))
     print()
-    return forms | model.visibility.get_sympy()
+    forms |= show_visibility(model.visibility)
+    if type(model.latitude).__name__ != "UniformLatitude":
+        print()
+        forms |= show_latitude(model.latitude)
+    return forms
 
 
-def _show(title: str, forms: dict[str, Any]) -> dict[str, Any]:
+def _show(title: str, forms: dict[str, Any], remarks: dict[str, str]) -> dict[str, Any]:
     import sympy as sp
 
     print(title)
     for name, expression in forms.items():
-        remark = r" $(n \geq 2)$" if name == "c_n" else ""
         text = r"\text{[numerical]}" if expression is None else sp.latex(expression)
-        print(f"  ${name} = {text}${remark}")
+        print(f"  ${name} = {text}${remarks.get(name, '')}")
     return dict(forms)

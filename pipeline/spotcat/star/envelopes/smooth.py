@@ -15,7 +15,7 @@ from jax.typing import ArrayLike
 
 from spotcat.star.envelopes.base import EnvelopeBase
 from spotcat.star.parameters import INFINITE, NOT_NEGATIVE
-from spotcat.star.quadrature import EXPONENTIAL_REACH, LN_TAIL
+from spotcat.star.quadrature import EXPONENTIAL_REACH, LN_TAIL, constant
 from spotcat.star.special import coth_moments, sinh_ratio, spherical_bessel
 
 _X, _W = np.polynomial.legendre.leggauss(64)
@@ -89,8 +89,8 @@ class SkewedGaussianEnvelope(EnvelopeBase):
         """
         x = jnp.asarray(omega, float) * self.sigma_sn
         y = x * self.n_sn / jnp.sqrt(2 * (1 + jnp.asarray(self.n_sn) ** 2))
-        exponent = -(x[..., None] ** 2) / 2 + y[..., None] ** 2 * _UNIT_NODES**2
-        odd = 2 / np.sqrt(np.pi) * y * jnp.sum(_UNIT_WEIGHTS * jnp.exp(exponent), axis=-1)
+        exponent = -(x[..., None] ** 2) / 2 + y[..., None] ** 2 * constant(_UNIT_NODES) ** 2
+        odd = 2 / np.sqrt(np.pi) * y * jnp.sum(constant(_UNIT_WEIGHTS) * jnp.exp(exponent), axis=-1)
         scale = self.sigma_sn * np.sqrt(2 * np.pi) * jnp.exp(-_ln_skewed_peak(self.n_sn))
         return scale * (jnp.exp(-(x**2) / 2) - 1j * odd)
 
@@ -105,8 +105,8 @@ class SkewedGaussianEnvelope(EnvelopeBase):
         n = jnp.asarray(self.n_sn, float)
         k = n * r / jnp.sqrt(4 + 2 * n**2)
         top = jnp.arcsin(n**2 / (2 + n**2))
-        excess = jnp.exp(-(k[..., None] ** 2) / (1 - jnp.sin(top * _UNIT_NODES)))
-        both = ndtr(-k) * ndtr(k) + top * jnp.sum(_UNIT_WEIGHTS * excess, axis=-1) / (2 * np.pi)
+        excess = jnp.exp(-(k[..., None] ** 2) / (1 - jnp.sin(top * constant(_UNIT_NODES))))
+        both = ndtr(-k) * ndtr(k) + top * jnp.sum(constant(_UNIT_WEIGHTS) * excess, axis=-1) / (2 * np.pi)
         return 4 * np.sqrt(np.pi) * self.sigma_sn * jnp.exp(-(r**2) / 4 - 2 * _ln_skewed_peak(self.n_sn)) * both
 
 
@@ -188,6 +188,6 @@ class LogisticPlateauEnvelope(EnvelopeBase):
         bracket = coth**2 * (w_up - 2 * w + w_down) - 2 * coth * (d_up - d_down) + s_up + 2 * s + s_down
         closed = self.tau_spot * coth_half**4 * bracket
         short = LogisticPlateauEnvelope(2 * jnp.where(bell, half, 0.0), jnp.ones_like(half))
-        x, shift = _BELL_NODES, jnp.where(bell, r, 0.0)[..., None] / 2
+        x, shift = constant(_BELL_NODES), jnp.where(bell, r, 0.0)[..., None] / 2
         product = short.area(x + shift) * short.area(x - shift)
         return jnp.where(bell, self.tau_spot * (x[1] - x[0]) * jnp.sum(product, axis=-1), closed)
