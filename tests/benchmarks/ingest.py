@@ -39,9 +39,7 @@ _PATTERNS = {"Kepler quarter": "kepler/*_llc.fits", "K2 campaign": "k2/*_llc.fit
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument(
-        "--files", type=int, default=10_000, help="Kepler quarter files to ingest (half a megabyte each)"
-    )
+    parser.add_argument("--files", type=int, default=10_000, help="Kepler quarter files, half a megabyte each")
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[3] / "shared" / "data")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
