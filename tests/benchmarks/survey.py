@@ -43,15 +43,13 @@ def main() -> None:
         print(f"{n_stars} tables written in {monotonic() - started:.0f} s", flush=True)
         report = run(root, "whole", "stars/*.csv", 2)
         spent = report["seconds"]
-        print(
-            f"{report['stars']} stars, {report['chunks']} chunks, {report['files']} files, {report['disk'] >> 20} MiB"
-        )
+        size = f"{report['files']} files, {report['disk'] >> 20} MiB"
+        print(f"{report['stars']} stars, {report['chunks']} chunks, {size}")
         print(f"ingest {spent['ingest']:.0f} s, fit {spent['fit']:.0f} s, finalise {spent['finalise']:.0f} s")
         print(f"outside the fits: {100 * (1 - report['utilisation']):.1f} % of the workers' time in the fit stage")
-        print(
-            f"forecast {report['forecast']['worker_seconds']:.0f} s of work, measured {report['worker_seconds']:.0f} s"
-        )
-        print(f"worker {report['worker_memory_mib']} MiB; driver with the scheduler {peak_of_children()} MiB")
+        forecast, work = report["forecast"]["worker_seconds"], report["worker_seconds"]
+        print(f"forecast {forecast:.0f} s of work, measured {work:.0f} s, compilation included")
+        print(f"largest process, workers and driver with the scheduler: {largest_child()} MiB")
         print("memory of workers by tenths of the run [MiB]:", *memory_by_tenths(root / "whole"), flush=True)
         some = root / "some"
         some.mkdir()
@@ -59,9 +57,7 @@ def main() -> None:
             (some / file.name).symlink_to(file)
         walls = {n: run(root, f"by{n}", "some/*.csv", n) for n in (1, 2)}
         rates = {n: w["stars"] / w["seconds"]["fit"] for n, w in walls.items()}
-        print(
-            f"{walls[1]['stars']} stars: one worker {rates[1]:.1f} stars/s, two {rates[2]:.1f}: {rates[2] / rates[1]:.2f}x"
-        )
+        print(f"{n_compared} stars: one worker {rates[1]:.1f}/s, two {rates[2]:.1f}/s, {rates[2] / rates[1]:.2f}x")
 
 
 def write_stars(folder: Path, n_stars: int) -> None:
