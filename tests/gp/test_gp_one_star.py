@@ -8,12 +8,14 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from spotcat import (
+    ActivityCycle,
     AnalyticKernel,
     DriftTerm,
     GPSolver,
     JitterTerm,
     KernelSum,
     LightcurveModel,
+    NonstationaryKernel,
     SkewedGaussianEnvelope,
     SpotEvolutionModel,
     SpotTerm,
@@ -63,6 +65,25 @@ def test_a_second_star_of_the_same_padded_shape_compiles_nothing(star: tuple) ->
     second = GPSolver(t[kept] + 3.0, flux[kept], 2 * NOISE, other, bounds={"peq": (0.2, 80.0)})
     assert np.isfinite(second.grad_log_posterior(second.theta0)).all()
     assert solver_module._value_and_grad._cache_size() == programs
+
+
+def test_a_cycle_multiplies_the_signal(star: tuple) -> None:
+    t, _ = star
+    cycle = ActivityCycle(50.0, 0.7, 0.3)
+    amplitude = np.asarray(cycle(t))
+    matrix = NonstationaryKernel(MODEL, cycle).matrix(t)
+    flux = np.random.default_rng(3).multivariate_normal(np.zeros(t.size), matrix + NOISE**2 * np.eye(t.size))
+    solver, plain = (GPSolver(t, flux, NOISE, MODEL, amplitude=a) for a in (cycle, None))
+    ratio = multivariate_normal.logpdf(flux, cov=matrix + NOISE**2 * np.eye(t.size) + 10.0)
+    still = AnalyticKernel(MODEL).kernel(t[:, None] - t[None, :])
+    ratio -= multivariate_normal.logpdf(flux, cov=still + NOISE**2 * np.eye(t.size) + 10.0)
+    assert solver.log_posterior(solver.theta0) - plain.log_posterior(plain.theta0) == pytest.approx(ratio, abs=0.02)
+    mean, sd = solver.predict(t)
+    assert np.mean(np.abs(mean - flux) < 3 * np.hypot(sd, NOISE)) > 0.95
+    far = np.array([200.0, 225.0])
+    np.testing.assert_allclose(solver.predict(far)[1] / plain.predict(far)[1], cycle(far), rtol=1e-3)
+    prior = solver.sample_prior(t, 3_000, seed=1).std(0)
+    np.testing.assert_allclose(prior, np.sqrt(still[0, 0]) * amplitude, rtol=0.08)
 
 
 def test_sums_of_terms_are_fitted_like_a_star(star: tuple) -> None:
