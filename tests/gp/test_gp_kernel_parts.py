@@ -21,6 +21,7 @@ from spotcat import (
     TrapezoidSymmetricEnvelope,
     UniformAreaLatitude,
     VisibilityFunction,
+    gnevyshev_waldmeier,
 )
 from spotcat.gp.kernel import harmonics_needed, spot_covariance
 from spotcat.star.laws import LatitudeLaw
@@ -40,7 +41,7 @@ SPOTS = {
 }
 
 
-def brute(model: SpotEvolutionModel, lag: float, n_phi: int = 40, n_long: int = 256) -> float:
+def brute(model: SpotEvolutionModel, lag: float, n_phi: int = 30, n_long: int = 192) -> float:
     """Mean product of deficits over latitude, longitude and time of emergence, on plain grids."""
     x, w = np.polynomial.legendre.leggauss(n_phi)
     inc = model.visibility.inc
@@ -50,7 +51,7 @@ def brute(model: SpotEvolutionModel, lag: float, n_phi: int = 40, n_long: int = 
     law = w * np.asarray(model.latitude.density(phi))
     x, w = np.polynomial.legendre.leggauss(16)
     kinks = np.asarray(ENVELOPE.edges())
-    kinks = np.unique(np.clip(np.concatenate([kinks, kinks - lag]), kinks[0], kinks[-1] - lag))
+    kinks = np.sort(np.clip(np.concatenate([kinks, kinks - lag]), kinks[0], kinks[-1] - lag))
     half = np.diff(kinks)[:, None] / 2
     t, w = ((kinks[1:] + kinks[:-1])[:, None] / 2 + half * x).ravel(), (half * w).ravel()
     here, later = ENVELOPE.Gamma(t), ENVELOPE.Gamma(t + lag)
@@ -70,9 +71,9 @@ def brute(model: SpotEvolutionModel, lag: float, n_phi: int = 40, n_long: int = 
 @pytest.mark.parametrize("kind", SPOTS)
 def test_every_kind_of_spot_equals_brute_averages(kind: str) -> None:
     model = SpotEvolutionModel(ENVELOPE, SPOTS[kind], 1.0, latitude=GaussianBelts(0.4, 0.15))
-    lags = np.array([0.0, 0.7, 5.3])
+    lags = np.array([0.0, 5.3])
     got = AnalyticKernel(model).kernel(lags)
-    want = [brute(model, lag, 24, 64) for lag in lags] if kind == "finite" else [brute(model, lag) for lag in lags]
+    want = [brute(model, lag, 16, 48) for lag in lags] if kind == "finite" else [brute(model, lag) for lag in lags]
     np.testing.assert_allclose(got, want, atol=3e-5 * want[0])
 
 
@@ -80,15 +81,21 @@ def test_every_kind_of_spot_equals_brute_averages(kind: str) -> None:
 def test_every_law_holds_the_error_bound(law: LatitudeLaw) -> None:
     rng = np.random.default_rng(5)
     fine = jax.jit(spot_covariance, static_argnums=2)
-    for _ in range(4):
+    for _ in range(2):
         vis = VisibilityFunction(
             float(rng.uniform(0.5, 5)), float(rng.uniform(0, 0.9)), float(rng.uniform(0, np.pi / 2))
         )
         model = SpotEvolutionModel(ENVELOPE, vis, 1.0, latitude=law)
         lags = np.array([0.0, *rng.uniform(0, 14, 5)])
         got = AnalyticKernel(model).kernel(lags)
-        want = np.asarray(fine(lags, jax.tree.map(jnp.asarray, model), 4096))
+        want = np.asarray(fine(lags, jax.tree.map(jnp.asarray, model), 2048))
         assert np.max(np.abs(got - want)) < 1e-6 * want[0]
+
+
+def test_finite_spots_of_many_sizes_are_refused() -> None:
+    model = SpotEvolutionModel(gnevyshev_waldmeier(ENVELOPE, 0.3), SPOTS["finite"], 1.0)
+    with pytest.raises(ValueError, match="NumericalKernel"):
+        spot_covariance(jnp.zeros(1), model, 96)
 
 
 def test_harmonics_are_as_many_as_the_tolerance_asks_for() -> None:

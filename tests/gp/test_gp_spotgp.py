@@ -17,7 +17,7 @@ import pytest
 from spotcat import LimbDarkenedVisibility, SpotEvolutionModel, SpotTerm, TrapezoidSymmetricEnvelope
 from spotcat.gp import dense
 
-N_CURVES, N_HARM, NOISE = 6, 4, 1e-3
+N_CURVES, N_HARM, NOISE = 3, 4, 1e-3
 TIME = np.arange(0, 40, 0.5)
 
 # In a process of its own: spotgp sets matplotlib and JAX for the whole process.
@@ -54,8 +54,7 @@ def test_likelihoods_are_equal_where_its_formulas_hold(tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
     low, high = np.array([[8.0, 15.0], [2.0, 6.0], [3.0, 10.0], [0.0, 0.3], [0.3, 1.5]]).T
     parameters = low + (high - low) * rng.random((N_CURVES, 5))
-    # Two beyond its formulas, which it refuses: a plateau shorter than the ramps.
-    parameters[-2:, :2] = [[1.0, 8.0], [2.0, 12.0]]
+    parameters[-1, :2] = 1.0, 8.0  # beyond its formulas, which it refuses: a plateau shorter than the ramps
     np.save(tmp_path / "in.npy", parameters)
     command = [sys.executable, "-W", "ignore", "-c", THEIRS, str(tmp_path / "in.npy"), str(tmp_path / "out.npz")]
     subprocess.run(command, check=True, env=os.environ | {"MPLBACKEND": "Agg"}, timeout=300)

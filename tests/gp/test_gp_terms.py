@@ -49,7 +49,7 @@ spectrum = jax.jit(lambda term, omega: term.spectrum(omega))
 def test_spectra_are_transforms_of_covariances(model: SpotEvolutionModel) -> None:
     kernel = AnalyticKernel(model)
     omega = np.array([0.0, 0.1, 2.0, 2.1, 4.2, 7.0])
-    lag = np.linspace(0, 2 * float(model.kernel_support()), 8001)
+    lag = np.linspace(0, 2 * float(model.kernel_support()), 2001)
     k = kernel.kernel(lag)
     weight = np.full(lag.size, 2.0) + 2.0 * (np.arange(lag.size) % 2)  # Simpson's rule
     weight[[0, -1]] = 1.0
@@ -59,8 +59,8 @@ def test_spectra_are_transforms_of_covariances(model: SpotEvolutionModel) -> Non
 
 
 def test_the_spectrum_integrates_to_the_variance() -> None:
-    omega = np.arange(-40, 40, 0.04)
-    total = AnalyticKernel(PLAIN).compute_psd(omega).sum() * 0.04 / (2 * np.pi)
+    omega = np.arange(-25, 25, 0.1)
+    total = AnalyticKernel(PLAIN).compute_psd(omega).sum() * 0.1 / (2 * np.pi)
     assert total == pytest.approx(float(AnalyticKernel(PLAIN).kernel(0.0)), rel=1e-3)
 
 
@@ -98,10 +98,10 @@ def test_sums_add_up_and_keep_their_parameters_apart() -> None:
 
 
 def test_the_numerical_kernel_agrees_with_the_analytic_one() -> None:
-    numerical = NumericalKernel(PLAIN, tsim=30, tsamp=1.0, n_star=2_000, nspot_rate=2.0)
+    numerical = NumericalKernel(PLAIN, tsim=30, tsamp=1.0, n_star=1_000, nspot_rate=2.0)
     want = AnalyticKernel(PLAIN).kernel(numerical.lag)
     assert np.all(np.abs(numerical.covariance - want) < 4 * numerical.error)
-    assert numerical.error[0] < 0.05 * want[0]
+    assert numerical.error[0] < 0.07 * want[0]
     wrong = AnalyticKernel(PLAIN.with_params({"peq": 3.6})).kernel(numerical.lag)
     assert np.any(np.abs(numerical.covariance - wrong) > 6 * numerical.error)
     with pytest.raises(ValueError, match="two stars"):
@@ -122,7 +122,7 @@ def test_an_activity_cycle_modulates_the_covariance_of_its_spots() -> None:
     assert np.linalg.eigvalsh(matrix).min() > 0
 
     # Spots whose size follows the cycle at their emergence, which is slow beside their lives.
-    n_star, rate = 1_500, 1.0
+    n_star, rate = 768, 1.0
     spots = simulate_stars(PLAIN, t, n_star, nspot_rate=rate, seed=2).spots
     sized = Spots(spots.latitude, spots.longitude, spots.peak_time, spots.life, cycle(spots.peak_time))
     flux = jax.jit(lambda s: jax.lax.map(lambda one: flux_deficit(t, PLAIN, one), s, batch_size=16))(sized)
@@ -131,4 +131,4 @@ def test_an_activity_cycle_modulates_the_covariance_of_its_spots() -> None:
     products = off[:, :, None] * off[:, None, :]
     error = products.std(0) / np.sqrt(n_star)
     assert np.all(np.abs(products.mean(0) - matrix) < 4.5 * error + 0.02 * matrix[0, 0])
-    assert matrix[0, 0] > 4 * matrix[5, 5] > 20 * error[5, 5]
+    assert matrix[0, 0] > 4 * matrix[5, 5] > 10 * error[5, 5]

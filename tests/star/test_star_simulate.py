@@ -7,7 +7,6 @@ import pytest
 
 from spotcat import (
     AnalyticKernel,
-    CustomEnvelope,
     DoubleTrapezoidAsymmetricEnvelope,
     EdgeOnVisibility,
     ExponentialOneSidedEnvelope,
@@ -32,26 +31,23 @@ from spotcat.star.latitude import latitude_nodes
 
 PLAIN = VisibilityFunction(3.0, 0.2, 1.1)
 FINITE = FiniteSpotVisibility(3.0, 0.2, 1.1, 0.4, 0.4, 0.25)
+PAIR = DoubleTrapezoidAsymmetricEnvelope(2.0, 1.0, 3.0, 0.5, 2.0)
+DARK = LimbDarkenedVisibility(3.0, 0.2, 1.1, 0.4, 0.25)
+BRIGHT = FacularVisibility(3.0, 0.2, 1.1, 0.4, 0.25, 0.8)
 STARS = {
-    "trapezoid, finite spots": (TrapezoidSymmetricEnvelope(4.0, 3.0), FINITE, None),
-    "two trapezoids, in bands": (
+    "trapezoid, finite": (TrapezoidSymmetricEnvelope(4.0, 3.0), FINITE, None),
+    "two trapezoids, bands": (
         DoubleTrapezoidAsymmetricEnvelope(2.0, 1.0, 3.0, 0.5, 2.0),
         PLAIN,
         HemisphericBands(0.2, 0.8),
     ),
-    "plateau, faculae": (
-        ExponentialPlateauEnvelope(3.0, 0.5, 2.0),
-        FacularVisibility(3.0, 0.2, 1.1, 0.4, 0.25, 0.8),
-        None,
-    ),
+    "plateau, faculae, belts": (ExponentialPlateauEnvelope(3.0, 0.5, 2.0), BRIGHT, GaussianBelts(0.4, 0.1)),
     "decay, edge-on": (ExponentialOneSidedEnvelope(4.0), EdgeOnVisibility(3.0), None),
-    "skewed, darkened": (SkewedGaussianEnvelope(2.0, 3.0), LimbDarkenedVisibility(3.0, 0.2, 1.1, 0.4, 0.25), None),
-    "logistic, in belts": (LogisticPlateauEnvelope(4.0, 0.5), PLAIN, GaussianBelts(0.4, 0.1)),
-    "modulated, by area": (ModulatedGammaEnvelope(1.0, 1.5, 0.5, 1.0), PLAIN, UniformAreaLatitude()),
-    "own": (CustomEnvelope(lambda t, w: (1 - (t / w) ** 2) ** 2, lambda w: (-w, w), {"w": 5.0}), PLAIN, None),
-    "Gnevyshev-Waldmeier": (gnevyshev_waldmeier(TrapezoidSymmetricEnvelope(3.0, 2.0), 0.3), PLAIN, None),
+    "skewed, darkened, by area": (SkewedGaussianEnvelope(2.0, 3.0), DARK, UniformAreaLatitude()),
+    "modulated": (ModulatedGammaEnvelope(1.0, 1.5, 0.5, 1.0), PLAIN, None),
+    "Gnevyshev-Waldmeier": (gnevyshev_waldmeier(LogisticPlateauEnvelope(3.0, 0.5), 0.3), PLAIN, None),
 }
-N_STAR, RATE, T = 1_536, 2.0, np.arange(12) * 0.75
+N_STAR, RATE, T = 768, 2.0, np.arange(10) * 0.75
 
 
 @pytest.mark.parametrize("name", STARS)
@@ -70,7 +66,7 @@ def test_mean_and_covariance_are_the_kernels(name: str) -> None:
     products = np.array([[np.mean(d[: d.size - k] * d[k:]) for k in range(8)] for d in flux - mean])
     error = products.std(0) / np.sqrt(N_STAR)
     assert np.all(np.abs(products.mean(0) - want[:8]) < 4 * error)
-    assert error[0] < 0.06 * want[0]  # the bound above can fail
+    assert error[0] < 0.08 * want[0]  # the bound above can fail
 
 
 def mean_area(envelope: object) -> float:
@@ -79,13 +75,6 @@ def mean_area(envelope: object) -> float:
         life, weight = envelope.lifetimes.nodes()
         return mean_area(envelope.envelope) * float(np.sum(weight * life ** (1 + envelope.gw)))
     return float(np.real(envelope.Gamma_hat(0.0)))
-
-
-def test_the_finite_spots_simulation_would_reject_the_small_spot_kernel() -> None:
-    envelope, finite, _ = STARS["trapezoid, finite spots"]
-    small = LimbDarkenedVisibility(finite.peq, finite.kappa, finite.inc, finite.u1, finite.u2)
-    of_finite, of_small = (AnalyticKernel(SpotEvolutionModel(envelope, v, 0.01)).kernel(0.0) for v in (finite, small))
-    assert abs(of_finite / of_small - 1) > 0.01
 
 
 def test_seeds_decide_and_the_table_lists_the_spots_that_live() -> None:

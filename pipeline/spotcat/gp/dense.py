@@ -30,6 +30,7 @@ class Observations(NamedTuple):
         y: flux, shape (n,); 0 where padded.
         variance: squared errors, shape (n,).
         mask: 1 where there is a measurement, shape (n,).
+        weight: amplitude of the signal relative to the term's, 0 where padded, shape (n,).
         offsets: an indicator column for each segment, shape (n, s).
     """
 
@@ -38,6 +39,7 @@ class Observations(NamedTuple):
     y: Any
     variance: Any
     mask: Any
+    weight: Any
     offsets: Any
 
 
@@ -69,7 +71,9 @@ def distinct_lags(x1: np.ndarray, x2: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return padded, index.reshape(x1.size, x2.size)
 
 
-def observe(x: np.ndarray, y: np.ndarray, yerr: np.ndarray, segment: np.ndarray) -> Observations:
+def observe(
+    x: np.ndarray, y: np.ndarray, yerr: np.ndarray, segment: np.ndarray, amplitude: np.ndarray | float = 1.0
+) -> Observations:
     """Pad a light curve; all arguments of shape (n,), segments numbered from 0."""
     n, size = x.size, padded_length(x.size)
     lag, place = distinct_lags(x, x)
@@ -80,12 +84,13 @@ def observe(x: np.ndarray, y: np.ndarray, yerr: np.ndarray, segment: np.ndarray)
     mask[:n] = 1.0
     missing = (0, size - n)
     variance = np.pad(yerr**2, missing, constant_values=1.0)
-    return Observations(lag, np.pad(place, [missing, missing]), np.pad(y, missing), variance, mask, offsets)
+    weight = np.pad(np.broadcast_to(amplitude, n), missing)
+    return Observations(lag, np.pad(place, [missing, missing]), np.pad(y, missing), variance, mask, weight, offsets)
 
 
 def measured_covariance(term: Any, data: Observations) -> Array:
     """Covariance of the measurements under a term, the identity where padded, shape (n, n)."""
-    signal = term.covariance(data.lag)[data.place] * data.mask[:, None] * data.mask[None, :]
+    signal = term.covariance(data.lag)[data.place] * data.weight[:, None] * data.weight[None, :]
     return signal + jnp.diag(jnp.where(data.mask > 0, data.variance + term.white(), 1.0))
 
 
@@ -113,20 +118,22 @@ def _projector(term: Any, data: Observations) -> tuple[Array, Array]:
 
 
 @jax.jit
-def posterior(term: Any, data: Observations, lag: Array, cross: Array, own: Array) -> Posterior:
+def posterior(term: Any, data: Observations, lag: Array, places: tuple[Array, Array], amplitude: Array) -> Posterior:
     """Condition the signal on the measurements (Rasmussen & Williams 2006, eq. 2.42: offsets are unknown).
 
     Args:
         term: covariance.
         data: measurements.
-        lag: distinct lags [d] of the next two.
-        cross: place of every pair of asked and measured time, shape (m, n).
-        own: place of every pair of asked times, shape (m, m).
+        lag: distinct lags [d] of the places.
+        places: of every pair of asked and measured time among them, shape (m, n), and of asked times, shape (m, m).
+        amplitude: of the signal at the asked times, shape (m,).
     """
     p, offset = _projector(term, data)
     k = term.covariance(lag)
-    to_data = k[cross] * data.mask
-    return Posterior(offset[0] + to_data @ (p @ data.y), k[own] - to_data @ p @ to_data.T)
+    cross, own = places
+    to_data = k[cross] * amplitude[:, None] * data.weight
+    signal = k[own] * amplitude[:, None] * amplitude[None, :]
+    return Posterior(offset[0] + to_data @ (p @ data.y), signal - to_data @ p @ to_data.T)
 
 
 @partial(jax.jit, static_argnums=2)
@@ -150,7 +157,7 @@ def fisher_information(theta: Array, data: Observations, keys: tuple[str, ...], 
 
     def moved(inputs: tuple[Array, Array]) -> Array:
         slope, noise = inputs
-        change = slope[data.place] * data.mask[:, None] * data.mask[None, :] + jnp.diag(noise * data.mask)
+        change = slope[data.place] * data.weight[:, None] * data.weight[None, :] + jnp.diag(noise * data.mask)
         return p @ change
 
     products = jax.lax.map(moved, (slopes.T, jnp.broadcast_to(white, (len(keys),))))

@@ -18,6 +18,7 @@ from jax import Array
 
 from spotcat.star.evolution import SpotEvolutionModel
 from spotcat.star.latitude import latitude_nodes
+from spotcat.star.population import SpotPopulation
 from spotcat.star.quadrature import constant, overlap_nodes
 
 _RADII = (1 - np.cos((2 * np.arange(6) + 1) * np.pi / 12)) / 2
@@ -25,7 +26,13 @@ _RADII = (1 - np.cos((2 * np.arange(6) + 1) * np.pi / 12)) / 2
 
 
 def finite_covariance(lag: Array, model: SpotEvolutionModel, n_latitude: int, n_harm: int) -> Array:
-    """Covariance of the relative flux at given lags; arguments as in ``kernel.spot_covariance``."""
+    """Covariance of the relative flux at given lags; arguments as in ``kernel.spot_covariance``.
+
+    Raises:
+        ValueError: the envelope is a population, whose sizes would each need coefficients of their own.
+    """
+    if isinstance(model.envelope, SpotPopulation):
+        raise ValueError("finite spots of many sizes have no analytic covariance; NumericalKernel simulates theirs")
     nodes = latitude_nodes(model.latitude, model.visibility.inc, n_latitude)
     visibility: Any = model.visibility
     rate = visibility.omega_0(nodes.phi)

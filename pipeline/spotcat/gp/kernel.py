@@ -275,7 +275,7 @@ class AnalyticKernel:
 
         frequencies = np.asarray(omega, dtype=float)
         flat = frequencies.ravel()
-        padded = np.pad(flat, (0, max(64, 1 << (flat.size - 1).bit_length()) - flat.size))
+        padded = np.pad(flat, (0, max(8, 1 << (flat.size - 1).bit_length()) - flat.size))
         n_latitude = latitude_nodes_needed(self.model, float(self.model.kernel_support()))
         with jax.enable_x64(True):
             values = compiled_spectrum(padded, _as_float64(self.model), n_latitude, self.n_harm)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spotcat.gp.solver import GPSolver
 
 DATA, MODEL = "0.25", "#b2352b"
-_POINTS = 1000
+_POINTS = 500
 
 
 def plot_prediction(solver: GPSolver, theta: ArrayLike | None = None, ax: Axes | None = None) -> Axes:

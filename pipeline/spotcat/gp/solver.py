@@ -21,6 +21,7 @@ from spotcat.star.evolution import SpotEvolutionModel
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from spotcat.gp.cycle import Amplitude
     from spotcat.gp.sampling import Samples
 
 _NODES_MAX = 512
@@ -59,6 +60,7 @@ class GPSolver:
         bounds: Mapping[str, tuple[float, float]] | None = None,
         *,
         segment: ArrayLike | None = None,
+        amplitude: Amplitude | None = None,
     ) -> None:
         """Hold data, model and bounds.
 
@@ -69,6 +71,7 @@ class GPSolver:
             model: starting point.
             bounds: (low, high) by parameter name; parameters left out get wide defaults about the starting point.
             segment: segment number of every time, shape (n,); one segment by default.
+            amplitude: of time [d], by which all that is correlated is multiplied, such as an ``ActivityCycle``; held.
 
         Raises:
             ValueError: shapes differ, a value is not finite, an error is not positive, or a bound is not of the model.
@@ -87,7 +90,8 @@ class GPSolver:
         self.param_keys = tuple(model.param_dict)
         self._box, self.bounds = make_box(model, bounds or {})
         self._term = self._prepared(model)
-        self._data = dense.observe(self.x, self.y, self.yerr, self.segment)
+        self.amplitude = amplitude
+        self._data = dense.observe(self.x, self.y, self.yerr, self.segment, self._amplitude_at(self.x))
 
     def _prepared(self, model: SpotEvolutionModel | KernelSum) -> SpotTerm | KernelSum:
         """The term that is fitted: its nodes in latitude are fixed at the hardest corner of the bounds."""
@@ -176,7 +180,8 @@ class GPSolver:
         lag, place = dense.distinct_lags(padded, every)
         cross = np.pad(place[:, padded.size :], [(0, 0), (0, len(self._data.y) - n)])
         with jax.enable_x64(True):
-            found = dense.posterior(self._at(theta), self._data, lag, cross, place[:, : padded.size])
+            places = cross, place[:, : padded.size]
+            found = dense.posterior(self._at(theta), self._data, lag, places, self._amplitude_at(padded))
         return np.asarray(found.mean)[:m], np.asarray(found.covariance)[:m, :m]
 
     def sample_prior(
@@ -186,6 +191,8 @@ class GPSolver:
         lag, place = dense.distinct_lags(*[np.asarray(xpred, dtype=float)] * 2)
         with jax.enable_x64(True):
             covariance = np.asarray(_covariance(self._at(theta), lag))[place]
+        s = self._amplitude_at(np.asarray(xpred, dtype=float))
+        covariance = covariance * s[:, None] * s[None, :]
         return _draw(np.zeros(len(place)), covariance, n_samples, seed)
 
     def sample_posterior(
@@ -229,6 +236,12 @@ class GPSolver:
         from spotcat.gp import plots
 
         return plots.plot_covariance(self, theta, ax)
+
+    def _amplitude_at(self, t: np.ndarray) -> np.ndarray:
+        if self.amplitude is None:
+            return np.ones(t.size)
+        with jax.enable_x64(True):
+            return np.asarray(self.amplitude(t))
 
     def _at(self, theta: ArrayLike | None) -> Any:
         """The fitted term at some parameters, the starting model's by default."""

@@ -161,21 +161,33 @@ class LightcurveModel:
         if seed is None:
             seed = int(np.random.randint(2**31))  # noqa: NPY002
         rng = np.random.default_rng(seed)
-        envelope, law = spot_model.envelope, spot_model.latitude
-        start, end = (float(x) for x in envelope.span())
-        window = tsim + (end - start)
-        if lat is None and isinstance(law, UniformLatitude):
-            lat = (-np.pi / 2, np.pi / 2)
-        latitude = (
-            np.asarray(law.quantile(rng.uniform(size=nspot))) if lat is None else rng.uniform(lat[0], lat[1], nspot)
-        )
-        longitude, peak_time = rng.uniform(long[0], long[1], nspot), rng.uniform(-end, tsim - start, nspot)
-        scales: tuple[ArrayLike, ArrayLike] = (1.0, 1.0)
-        if isinstance(envelope, SpotPopulation):
-            scales = envelope.draw(*rng.uniform(size=(2, nspot)))
-        spots = Spots(latitude, longitude, peak_time, *scales)
+        spots, window = _drawn(spot_model, nspot, tsim, (lat, long), rng)
         depth = float(spot_model.sigma_k) / np.sqrt(nspot / window)
         return cls(spot_model, spots, np.arange(0, tsim, tsamp), depth)
+
+
+def _drawn(
+    model: SpotEvolutionModel,
+    nspot: int,
+    tsim: float,
+    ranges: tuple[Sequence[float] | None, Sequence[float]],
+    rng: np.random.Generator,
+) -> tuple[Spots, float]:
+    """So many spots, and the length of the window [d] that they emerge in."""
+    lat, long = ranges
+    law, envelope = model.latitude, model.envelope
+    start, end = (float(x) for x in envelope.span())
+    if lat is None and isinstance(law, UniformLatitude):
+        lat = (-np.pi / 2, np.pi / 2)
+    if lat is None:
+        latitude = np.asarray(law.quantile(rng.uniform(size=nspot)))
+    else:
+        latitude = rng.uniform(lat[0], lat[1], nspot)
+    longitude, peak_time = rng.uniform(long[0], long[1], nspot), rng.uniform(-end, tsim - start, nspot)
+    scales: tuple[ArrayLike, ArrayLike] = (1.0, 1.0)
+    if isinstance(envelope, SpotPopulation):
+        scales = envelope.draw(*rng.uniform(size=(2, nspot)))
+    return Spots(latitude, longitude, peak_time, *scales), tsim + (end - start)
 
 
 class Simulation(NamedTuple):
