@@ -29,7 +29,7 @@ from spotcat.status import Flag, SpotcatError
 CACHE = Path(".cache/demo")
 RECIPE = Path("workflows/recipes/demo.toml")
 PUBLISHED = Path("catalogs/literature/demo_periods.csv")
-VALIDATION = Path("catalogs/validation/quick.json")
+VALIDATION = Path("catalogs/validation/validation.json")
 RUN = Path("runs/demo")
 
 PACKAGES = ("altaipony==2.1.2", "star-privateer==1.3.1")

@@ -16,7 +16,7 @@ from spotcat.report.survey_page import report
 from spotcat.report.trust import read_trust
 from spotcat.status import InputError
 
-QUICK = Path(__file__).parents[2] / "catalogs" / "validation" / "quick.json"
+VALIDATION = Path(__file__).parents[2] / "catalogs" / "validation" / "validation.json"
 CURVE: dict[str, Any] = {
     "set": "half-year",
     "axis": "period [d]",
@@ -28,12 +28,12 @@ CURVE: dict[str, Any] = {
 
 
 def _report(path: Path, *curves: dict[str, Any]) -> Path:
-    path.write_text(json.dumps(json.loads(QUICK.read_text()) | {"curves": list(curves)}))
+    path.write_text(json.dumps(json.loads(VALIDATION.read_text()) | {"curves": list(curves)}))
     return path
 
 
 def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:
-    written = json.loads(QUICK.read_text())
+    written = json.loads(VALIDATION.read_text())
     trust = read_trust(_report(tmp_path / "v.json", CURVE))
     assert [(f.name, f.figure, f.value) for f in trust.figures] == [
         (f["set"], f["name"], f["value"]) for f in written["figures"]
@@ -62,7 +62,7 @@ def test_the_page_shows_the_curves_that_are_there(tmp_path: Path) -> None:
     pictures = [matplotlib.image.imread(page.parent / f"figures/trust-{k:02d}.png") for k in (0, 1)]
     assert all(picture.std() > 0.05 for picture in pictures)
     assert not np.array_equal(*pictures)
-    without = report(tmp_path / "catalog.zarr", tmp_path / "page", validation=QUICK).read_text()
+    without = report(tmp_path / "catalog.zarr", tmp_path / "page", validation=_report(tmp_path / "v.json")).read_text()
     assert "no curves" in without and "detected periods within 10 %" in without
     assert "trust" not in report(tmp_path / "catalog.zarr", tmp_path / "page").read_text()
 

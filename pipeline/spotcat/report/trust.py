@@ -113,7 +113,10 @@ def plot_curve(curve: Curve, out: Path) -> None:
 
 
 def _figure(entry: dict[str, Any]) -> Figure:
-    return Figure(str(entry["set"]), str(entry["name"]), *(_number(entry[key]) for key in ("value", "low", "high")))
+    low, high = (
+        end if entry[key] is None else float(entry[key]) for key, end in (("low", -math.inf), ("high", math.inf))
+    )
+    return Figure(str(entry["set"]), str(entry["name"]), _number(entry["value"]), low, high)
 
 
 def _curve(entry: dict[str, Any]) -> Curve:
