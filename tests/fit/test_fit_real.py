@@ -1,0 +1,53 @@
+"""Real stars: periods as published, and no rotation where there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spotcat.config import FitConfig, InputConfig, Recipe, SurveyConfig
+from spotcat.fit.buckets import choose_bucket
+from spotcat.fit.engine import fit_stars
+from spotcat.status import Flag
+
+CONFIG = FitConfig()
+KNOWN = [
+    ("KIC 2157356", 13.607), ("KIC 9726699", 0.5926), ("KIC 10002792", 1.165),
+    ("EPIC 211015853", 2.7573), ("EPIC 211117077", 3.0034), ("TIC 129636548", 3.10),
+]  # fmt: skip
+FILES = ("kepler/kplr002157356-*", "kepler/kplr009726699-*", "kepler/kplr010002792-2010174085026*",
+         "k2/ktwo211015853-*", "k2/ktwo211117077-*", "tess/*129636548*",
+         "kepler/kplr009579641-*", "kepler/kplr008462852-*", "k2/ktwo211719918-*", "k2/ktwo211841249-*")  # fmt: skip
+NO_ROTATORS = ("KIC 9579641", "KIC 8462852")
+"""A star without a period in Santos et al. (2021, ApJS 255, 17), and one whose dips are no rotation."""
+STRICT = ("EPIC 211719918", "EPIC 211841249")
+"""Pulsators or binaries: more periodic than spots are."""
+
+
+@pytest.mark.slow
+@pytest.mark.real
+def test_real_stars_rotate_with_their_published_periods_or_do_not_rotate(real_data: Path, tmp_path: Path) -> None:
+    from spotcat.ingest.pipeline import ingest
+    from spotcat.ingest.store import LightCurveStore
+
+    files = tuple(str(real_data / pattern) for pattern in FILES)
+    recipe = Recipe(SurveyConfig("real", str(tmp_path), 1), InputConfig(files=files))
+    ingest(recipe, tmp_path / "lightcurves.zarr", lambda *_: None)
+    store = LightCurveStore(tmp_path / "lightcurves.zarr")
+    row = {name: i for i, name in enumerate(store.stars["name"])}
+    rows = {}
+    for name in (*dict(KNOWN), *NO_ROTATORS, *STRICT):
+        i = row[name]
+        light_curve = store.read([store.stars["star_id"][i]])[0]
+        span, segments = float(np.ptp(light_curve.time)), int(light_curve.segment.max()) + 1
+        spec = choose_bucket(span, float(store.stars["cadence"][i]), segments, CONFIG)
+        columns = fit_stars([light_curve], spec, CONFIG).columns
+        rows[name] = {key: columns[key][0] for key in ("prot", "rotating", "flags")}
+    differs = {name: float(rows[name]["prot"] / period - 1) for name, period in KNOWN}
+    print({name: f"{d:+.1%}" for name, d in differs.items()})
+    assert max(abs(d) for d in differs.values()) < 0.05, differs
+    assert all(rows[name]["rotating"] for name, _ in KNOWN)
+    assert not any(rows[name]["rotating"] for name in NO_ROTATORS)
+    assert all(int(rows[name]["flags"]) & Flag.STRICTLY_PERIODIC for name in STRICT)
