@@ -83,8 +83,8 @@ def _head(figure: Figure, star: FittedStar) -> None:
     segments = "1 segment" if row["n_segments"] == 1 else f"{row['n_segments']} segments"
     words = f"{row['mission']}, {row['n_points']:,} measurements in {segments}, bins of {_duration(star.dt)}"
     figure.text(6.99 / _WIDTH, high, words, ha="right", color="0.35")
-    foot = f"{fill('; '.join(_flags(row)) or 'no flags', 88)}\n{_left_out(row)}"
-    figure.text(2.3 / _WIDTH, 0.44 / _HEIGHT, foot, size=7, style="italic", va="top", linespacing=1.4)
+    foot = f"{fill('; '.join(_flags(row)) or 'no flags', 44)}\n{fill(_left_out(row), 44)}"
+    figure.text(4.78 / _WIDTH, 0.52 / _HEIGHT, foot, size=7, style="italic", va="top", linespacing=1.4)
 
 
 def _flags(row: dict[str, Any]) -> list[str]:
