@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from spotcat import __version__
-from spotcat.catalog.atomic import write_file
+from spotcat.atomic import write_file
 from spotcat.check.assess import COLUMNS, Figure, assess, false_alarms
 from spotcat.check.calibrate import learn
 from spotcat.check.curves import NOMINAL, curves, held

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from spotcat.catalog.atomic import write_file
+from spotcat.atomic import write_file
 from spotcat.catalog.schema import PRINTED
 from spotcat.config import nearest
 from spotcat.status import InputError

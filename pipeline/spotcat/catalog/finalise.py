@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spotcat.catalog.atomic import replacing_folder
+from spotcat.atomic import replacing_folder
 from spotcat.catalog.index import GROUP as INDEX
 from spotcat.catalog.index import INDEXED, index_arrays
 from spotcat.catalog.layout import blank, create_array, root_attributes

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from spotcat.catalog.atomic import write_file, writing
+from spotcat.atomic import write_file, writing
 from spotcat.catalog.writer import recorded_checksum
 from spotcat.status import InputError
 

@@ -81,9 +81,9 @@ def _shrinkage(name: str) -> Column:
     return _number(f"{name}_shrinkage", "", "stat.variance;arith.ratio", f"1 - variance of {name} over its prior's")
 
 
-def _draws(name: str, dtype: str, unit: str, ucd: str) -> Column:
+def _draws(name: str, unit: str, ucd: str) -> Column:
     return Column(
-        f"{name}_draws", dtype, unit, ucd, f"Posterior draws of {name}, not calibrated", _NAN, ("star", "draw")
+        f"{name}_draws", "f4", unit, ucd, f"Posterior draws of {name}, not calibrated", _NAN, ("star", "draw")
     )
 
 
@@ -166,11 +166,11 @@ ARRAYS: tuple[Column, ...] = (
         _NAN,
         ("star", "parameter"),
     ),
-    _draws("prot", "f4", "d", "time.period.rotation"),
-    _draws("spot_lifetime", "f4", "d", "time.lifetime;stat.fwhm"),
-    _draws("kappa", "f4", "", "phys.veloc.rotat;arith.variation"),
-    _draws("inc", "f4", "rad", "pos.posAng"),
-    _draws("sigma_k", "f4", "", "src.var.amplitude"),
+    _draws("prot", "d", "time.period.rotation"),
+    _draws("spot_lifetime", "d", "time.lifetime;stat.fwhm"),
+    _draws("kappa", "", "phys.veloc.rotat;arith.variation"),
+    _draws("inc", "rad", "pos.posAng"),
+    _draws("sigma_k", "", "src.var.amplitude"),
 )
 
 MATCHED: tuple[Column, ...] = (

@@ -19,7 +19,7 @@ from zarr.core.sync import sync
 from zarr.errors import BaseZarrError
 from zarr.storage import FsspecStore, LocalStore, WrapperStore
 
-from spotcat.catalog.atomic import settled
+from spotcat.atomic import settled
 from spotcat.catalog.schema import FORMAT, SCHEMA_VERSION, Column
 from spotcat.status import InputError, RunError
 

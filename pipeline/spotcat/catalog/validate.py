@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from spotcat.catalog.atomic import settled
+from spotcat.atomic import settled
 from spotcat.catalog.finalise import ROWS
 from spotcat.catalog.index import GROUP as INDEX
 from spotcat.catalog.index import INDEXED, index_arrays

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from spotcat.catalog.atomic import write_file
+from spotcat.atomic import write_file
 from spotcat.catalog.layout import blank, create_array
 from spotcat.catalog.schema import ARRAYS, COLUMNS, SCHEMA_VERSION, Column
 from spotcat.status import RunError

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spotcat.catalog.atomic import replacing_folder, write_file
+from spotcat.atomic import replacing_folder, write_file
 from spotcat.check.observe import offsets, schedule
 from spotcat.check.sources import QUIET_NOISE, draw
 from spotcat.config import Recipe, SimulateConfig

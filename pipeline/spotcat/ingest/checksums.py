@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from threading import Lock
 from typing import Self
 
+from spotcat.atomic import write_file
 from spotcat.ingest.scan import checksum
-from spotcat.status import RunError
 
 CHECKSUMS = "checksums.sha256"
 """Name of the list in the folder."""
@@ -45,16 +44,7 @@ class Checksums:
 
     def __exit__(self, *_: object) -> None:
         self._stream.close()
-        lines = [f"{self._known[file]}  {file}\n" for file in sorted(self._known)]
-        partial = self._path.with_name(self._path.name + ".partial")
-        try:
-            with partial.open("w", encoding="utf-8") as stream:
-                stream.writelines(lines)
-                stream.flush()
-                os.fsync(stream.fileno())
-            partial.replace(self._path)
-        except OSError as error:
-            raise RunError(f"{self._path}: cannot be written ({error.strerror})") from None
+        write_file(self._path, "".join(f"{self._known[file]}  {file}\n" for file in sorted(self._known)).encode())
 
     def note(self, file: str, sha256: str) -> None:
         """Remember the checksum of a file that is there, by its place below the folder."""

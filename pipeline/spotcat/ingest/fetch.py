@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from spotcat.atomic import write_file, writing
 from spotcat.ingest.archive import Bucket, Request, is_in_bucket, search
 from spotcat.ingest.download import Missing, Remote, Server, download
-from spotcat.status import InputError, RunError
+from spotcat.status import InputError
 
 MISSING = "missing.csv"
 """Name of the list in the folder; there only while something is missing."""
@@ -105,16 +107,12 @@ def fetch(
 
 def _write_missing(folder: Path, missing: Sequence[Missing]) -> None:
     path = folder / MISSING
-    try:
-        if not missing:
+    if not missing:
+        with writing(path):
             path.unlink(missing_ok=True)
-            return
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        with partial.open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, [field.name for field in fields(Missing)])
-            writer.writeheader()
-            writer.writerows(map(asdict, missing))
-        partial.replace(path)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror})") from None
+        return
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(Missing)])
+    writer.writeheader()
+    writer.writerows(map(asdict, missing))
+    write_file(path, text.getvalue().encode())

@@ -6,12 +6,12 @@ A mark is written after its shard, so that an ingest that was killed goes on wit
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from spotcat.atomic import write_file
 from spotcat.ingest.clean import Refusal
 from spotcat.status import Status
 
@@ -48,7 +48,7 @@ class Marks:
     def begin(self, plan: str) -> None:
         """Say what the store is made from; there are no shards yet."""
         self._folder.mkdir(parents=True)
-        _write(self._folder / _PLAN, plan)
+        write_file(self._folder / _PLAN, plan.encode())
 
     def is_of(self, plan: str) -> bool:
         """Whether the shards belong to a store made from the same."""
@@ -62,7 +62,7 @@ class Marks:
         if self._folder.is_dir():
             folder = self._of(campaign)
             folder.mkdir(exist_ok=True)
-            _write(folder / str(start), json.dumps([_values(outcome) for outcome in outcomes]))
+            write_file(folder / str(start), json.dumps([_values(outcome) for outcome in outcomes]).encode())
 
     def read(self, campaign: str) -> dict[int, list[Outcome]]:
         """What came of the files of each shard that is written, by its first row."""
@@ -88,12 +88,3 @@ def _outcome(values: list[float | str]) -> Outcome:
         return Row(*values)  # type: ignore[arg-type]
     status, reason = values
     return Refusal(Status(int(status)), str(reason))
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)

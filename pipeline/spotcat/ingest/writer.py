@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from spotcat.atomic import sync, sync_tree
 from spotcat.ingest.clean import CleanCurve
 from spotcat.ingest.outcome import Marks, Outcome
 from spotcat.ingest.store import (
@@ -131,7 +131,7 @@ class StoreWriter:
             _write_columns(self._root.create_group(tables[name], overwrite=True), values, kinds, row)
         _remove_empty(self.folder)
         if self._generation:
-            _sync(self.folder)
+            sync_tree(self.folder)
         self._root.update_attributes(
             {
                 "format": FORMAT,
@@ -142,12 +142,12 @@ class StoreWriter:
             }
         )
         if self._generation:
-            _sync_one(self.folder)
+            sync(self.folder)
             return
-        _sync(self.folder)
+        sync_tree(self.folder)
         self._marks.remove()
         self.folder.rename(self.path)
-        _sync_one(self.path.parent)
+        sync(self.path.parent)
 
 
 def block_rows(n_points: int) -> int:
@@ -192,7 +192,7 @@ class Block:
             shard = self._folder / name / "c" / str(self._rows.start // array.shards[0]) / "0"
             # A shard of nothing but fill values is no file.
             if shard.exists():
-                _sync_one(shard)
+                sync(shard)
 
 
 def _remove_rubbish(store: LightCurveStore) -> None:
@@ -245,19 +245,3 @@ def _compressors() -> list[Any]:
     from zarr.codecs import BloscCodec, Crc32cCodec
 
     return [BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle"), Crc32cCodec()]
-
-
-def _sync(folder: Path) -> None:
-    """Bring a whole tree to disk, so that its new name never outlives its contents."""
-    for parent, _, files in os.walk(folder):
-        for file in files:
-            _sync_one(Path(parent) / file)
-        _sync_one(Path(parent))
-
-
-def _sync_one(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spotcat.catalog.atomic import write_file
+from spotcat.atomic import write_file
 from spotcat.status import InputError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spotcat.catalog.atomic import replacing_folder, write_file
+from spotcat.atomic import replacing_folder, write_file
 from spotcat.catalog.published import Published, published_period, read_periods
 from spotcat.catalog.query import open_catalog
 from spotcat.catalog.selection import Catalog

@@ -25,7 +25,7 @@ def write_account(folder: RunFolder, work: Work) -> None:
     Raises:
         RunError: it cannot be written.
     """
-    from spotcat.catalog.atomic import write_file
+    from spotcat.atomic import write_file
 
     write_file(folder.report, (json.dumps(account(folder, work), indent=1, sort_keys=True) + "\n").encode())
 

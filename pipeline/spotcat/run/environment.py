@@ -68,7 +68,7 @@ def heal(folder: RunFolder) -> None:
     Raises:
         RunError: one cannot be deleted.
     """
-    from spotcat.catalog.atomic import writing
+    from spotcat.atomic import writing
 
     for path in folder.compiled.glob("*/*-cache"):
         with writing(path):

@@ -45,7 +45,7 @@ def submit(recipe: Recipe, site: Site, *, dry_run: bool = False) -> Submission:
         InputError: the site has no shape, the run folder is not usable, or a job of the run is in the queue.
         RunError: Slurm refused the job or cannot be reached, or the run folder cannot be written.
     """
-    from spotcat.catalog.atomic import write_file
+    from spotcat.atomic import write_file
 
     if not site.slurm.shape:
         raise InputError("this site is no Slurm; its section [slurm] needs shape = 'allocation' or 'array'")

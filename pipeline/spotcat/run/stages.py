@@ -153,8 +153,7 @@ def _prepare_shares(run: Run, site: Site, lock: Lock) -> None:
     while True:
         if lock.exclusive():
             _ingest(run, site)
-            work = _swept(run)
-            run.events.note("forecast", **forecast_of(run.folder, work, run.recipe, site).figures())
+            work = _swept(run, site)
             if work.pilots:
                 fit(run, work, work.pilots, site)
         lock.shared()
@@ -180,21 +179,24 @@ def _ingest(run: Run, site: Site, append: bool = False) -> None:
 
 
 def _fit(run: Run, site: Site) -> None:
-    work = _swept(run)
-    if not work.missing:
+    work = _swept(run, site)
+    if work.missing:
+        fit(run, work, work.missing, site)
+    else:
         LOG.info("fit: %d chunks (done before)", len(work.chunks))
-        return
-    run.events.note("forecast", **forecast_of(run.folder, work, run.recipe, site).figures())
-    fit(run, work, work.missing, site)
 
 
-def _swept(run: Run) -> Work:
-    """The work of a survey that nothing has changed, without what killed writers left; nobody else may be at work."""
+def _swept(run: Run, site: Site) -> Work:
+    """The work of a survey that nothing has changed, without what killed writers left; nobody else may be at work.
+
+    What is left of it is forecast, for the run report to compare.
+    """
     work = load_work(run.folder, run.recipe)
     work.ledger.check()
     work.ledger.sweep()
     if work.missing:
         heal(run.folder)
+        run.events.note("forecast", **forecast_of(run.folder, work, run.recipe, site).figures())
     return work
 
 
@@ -238,7 +240,7 @@ def catalog_attributes(recipe: Recipe, work: Work) -> dict[str, Any]:
 
 def is_current(folder: RunFolder, attributes: dict[str, Any]) -> bool:
     """Whether the run's catalog has these attributes."""
-    from spotcat.catalog.atomic import settled
+    from spotcat.atomic import settled
     from spotcat.catalog.layout import root_attributes
 
     stored = root_attributes(settled(folder.catalog))

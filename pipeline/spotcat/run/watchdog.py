@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from spotcat.catalog.atomic import writing
+from spotcat.atomic import writing
 from spotcat.run.environment import check_device
 from spotcat.run.executors import WorkerDied
 from spotcat.run.folder import RunFolder
