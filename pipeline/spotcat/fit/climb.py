@@ -132,10 +132,16 @@ def damped_step(slope: Array, curvature: Array, damping: Array, free: Array) -> 
 
 def box(begin: Array, layout: Layout) -> tuple[Array, Array]:
     """Lower and upper bounds of the coordinates for a climb that began at `begin`."""
+    low, high = (jnp.array(ends) for ends in bounds(layout))
+    at_period = jnp.where(jnp.arange(layout.n_theta) == 0, begin[0], 0.0)
+    return low + at_period, high + at_period
+
+
+def bounds(layout: Layout) -> tuple[list[float], list[float]]:
+    """Lower and upper bounds of the coordinates, that of ln P relative to where a climb began."""
     low = [-PERIOD_BOX, -6.0, -6.0, -3.0, -3.0, -14.0] + [-8.0] * (layout.n_harm + 1) + [-16.0] * N_RED + [LN_WHITE_MIN]
     high = [PERIOD_BOX, 6.0, 6.0, 7.0, 7.0, 6.0] + [8.0] * (layout.n_harm + 1) + [4.0] * (N_RED + 1)
-    at_period = jnp.where(jnp.arange(layout.n_theta) == 0, begin[0], 0.0)
-    return jnp.array(low) + at_period, jnp.array(high) + at_period
+    return low, high
 
 
 def positive_definite(curvature: np.ndarray) -> np.ndarray:

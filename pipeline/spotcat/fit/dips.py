@@ -32,10 +32,11 @@ def dipping(batch: GridBatch, dt: float, prot: np.ndarray, lifetime: np.ndarray,
     Returns:
         Truth values, shape (B,).
     """
-    found = (skewness(batch) < SKEWNESS) | ((levels[:, 3:] - levels[:, 1:2]).max(axis=1) > HARMONICS)
+    skew = skewness(batch)
+    found = (skew < SKEWNESS) | ((levels[:, 3:] - levels[:, 1:2]).max(axis=1) > HARMONICS)
     extent = dt * np.array([np.ptp(np.flatnonzero(mask)) if mask.any() else 0 for mask in batch.mask])
     strict = lifetime > SUSPECT_LIVES * extent
-    suspect = strict | (skewness(batch) < SUSPECT_SKEWNESS)
+    suspect = strict | (skew < SUSPECT_SKEWNESS)
     for i in np.flatnonzero(suspect & ~found & np.isfinite(prot)):
         seen = np.flatnonzero(batch.mask[i])
         # Of spots that change, boxes of single measurements would explain as much as one likes.

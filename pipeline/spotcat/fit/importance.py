@@ -9,14 +9,13 @@ how far to trust them (Vehtari et al. 2024, JMLR 25, 72).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from scipy.special import gammaln, logsumexp
 from scipy.stats import genpareto
 
-from spotcat.fit.climb import box, positive_definite
+from spotcat.fit.climb import bounds, positive_definite
 from spotcat.fit.posterior import N_DRAWS
 from spotcat.gp.layout import Layout
 
@@ -189,11 +188,17 @@ def resampled(weight: np.ndarray) -> np.ndarray:
     return np.searchsorted(np.cumsum(weight), (np.arange(n) + 0.5) / n).clip(max=n - 1)
 
 
-def wall(theta: np.ndarray, layout: Layout) -> np.ndarray:
-    """What the bounds of the coordinates other than the period add to the negative log-posterior; last axis n_theta."""
-    low, high = (np.asarray(bound) for bound in box(jnp.zeros(layout.n_theta), layout))
-    beyond = np.maximum(low - theta, 0) + np.maximum(theta - high, 0)
-    return 0.5 * (beyond[..., 1:] ** 2).sum(axis=-1) / WALL**2
+def wall(theta: Any, layout: Layout) -> Any:
+    """What the bounds of the coordinates other than the period add to the negative log-posterior.
+
+    Args:
+        theta: parameters, NumPy's or JAX's, n_theta on the last axis.
+        layout: where what is.
+    """
+    low, high = (np.array(ends[1:]) for ends in bounds(layout))
+    inner = theta[..., 1:]
+    beyond = (low - inner).clip(min=0.0) + (inner - high).clip(min=0.0)
+    return 0.5 * (beyond**2).sum(axis=-1) / WALL**2
 
 
 def _draws(mixtures: list[Mixture], rng: np.random.Generator) -> np.ndarray:

@@ -108,9 +108,11 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
     first, second = places[:, 0], places[:, 1]
     polished = _confirmed(confirmed, first, config.polish_steps, POLISH_TOLERANCE, group)
     theta, scale = polished.theta[first], batch.scale[:n]
-    curvature = _curvature(polished, first, group)
-    sampled = None if config.sampler == "laplace" else _sampled(polished, value, group)
-    draws = laplace_draws(theta, curvature, layout) if sampled is None else sampled.theta
+    if config.sampler == "laplace":
+        sampled, draws = None, laplace_draws(theta, _curvature(polished, first, group), layout)
+    else:
+        sampled = _sampled(polished, value, group)
+        draws = sampled.theta
     unknown = np.full(n, np.nan)
     return Fit(
         theta=theta,

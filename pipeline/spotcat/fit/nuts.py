@@ -13,12 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from spotcat.fit.climb import box
 from spotcat.fit.confirm import GridStar, exact_posterior, lanes_for
-from spotcat.fit.importance import WALL, Sampled
+from spotcat.fit.importance import Sampled, wall
 from spotcat.fit.lanes import map_lanes
 from spotcat.fit.posterior import N_DRAWS
 from spotcat.gp.layout import Layout
+from spotcat.gp.sampling import run_chain
 
 CHAINS, WARM_UP = 4, 200
 SEED = 20_11
@@ -57,11 +57,15 @@ def nuts_sample(draws: np.ndarray, stars: GridStar, layout: Layout, n_segments: 
     chains = run_chains(*lanes, keys, stars, *padded, n * CHAINS, *sizes)
     theta = np.asarray(chains.theta)[: n * CHAINS].reshape(n, CHAINS, -1, n_theta)
     by_chain = jnp.asarray(np.moveaxis(theta, 0, -1))
+    # blackjax drops axes of length one, also that of a single star.
+    n_eff, r_hat = (
+        np.asarray(f(by_chain)).reshape(n_theta, n) for f in (effective_sample_size, potential_scale_reduction)
+    )
     return Sampled(
         theta=theta.reshape(n, -1, n_theta),
-        n_eff=np.asarray(effective_sample_size(by_chain)).min(axis=0),
+        n_eff=n_eff.min(axis=0),
         pareto_k=np.full(n, np.nan),
-        r_hat=np.asarray(potential_scale_reduction(by_chain)).max(axis=0),
+        r_hat=r_hat.max(axis=0),
         n_divergent=np.asarray(chains.n_divergent)[: n * CHAINS].reshape(n, CHAINS).sum(axis=1).astype(float),
     )
 
@@ -96,7 +100,6 @@ def run_chains(
     Returns:
         Leading axis N.
     """
-    import blackjax
 
     def one(item: tuple[Array, Array, Array]) -> Chain:
         start, i, key = item
@@ -107,29 +110,19 @@ def run_chains(
             return density(middle + scale @ z)
 
         z = jax.scipy.linalg.solve_triangular(scale, start - middle, lower=True)
-        warm_key, run_key = jax.random.split(key)
-        warm_up = blackjax.window_adaptation(blackjax.nuts, round_density, max_num_doublings=6)
-        (state, settings), _ = warm_up.run(warm_key, z, num_steps=WARM_UP)
-        kernel = blackjax.nuts(round_density, **settings)
-
-        def step(state, key):  # type: ignore[no-untyped-def]
-            state, info = kernel.step(key, state)
-            return state, (state.position, info.is_divergent)
-
-        _, (found, diverged) = jax.lax.scan(step, state, jax.random.split(run_key, n_draws))
-        return Chain(middle + found @ scale.T, diverged.sum())
+        found = run_chain(key, z, round_density, n_draws, WARM_UP, max_num_doublings=6)
+        return Chain(middle + found.position @ scale.T, found.divergent.sum())
 
     return map_lanes(one, (begin, owner, keys), count, lanes_for(layout))
 
 
 def _log_density(star: GridStar, layout: Layout, n_segments: int):  # type: ignore[no-untyped-def]
     """Log-posterior within the soft bounds of ``importance.wall``, with the gradient of ``exact_posterior``."""
-    low, high = box(jnp.zeros(layout.n_theta), layout)
 
     def value_and_slope(theta: Array) -> tuple[Array, Array]:
         exact = exact_posterior(theta, star, layout, n_segments, layout.n_time)
-        beyond = (jnp.minimum(theta - low, 0) + jnp.maximum(theta - high, 0)).at[0].set(0.0)
-        return -exact.value - 0.5 * jnp.sum(beyond**2) / WALL**2, -exact.slope - beyond / WALL**2
+        bound, steepness = jax.value_and_grad(wall)(theta, layout)
+        return -exact.value - bound, -exact.slope - steepness
 
     @jax.custom_vjp
     def density(theta: Array) -> Array:

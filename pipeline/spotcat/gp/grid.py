@@ -6,6 +6,7 @@ curves can put a star back on the very grid of its fit.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -215,11 +216,12 @@ def grid_star(star: Measurements, grid: Grid) -> GridBatch:
     in_segment = np.maximum(np.bincount(segment, mask), 1)
     y = (y - (np.bincount(segment, y * mask) / in_segment)[segment]) * mask
     vectors = star.vectors[part][keep]
-    binned = np.stack([np.bincount(cell, v, minlength=m) / n for v in vectors.T] or [np.empty(0)], axis=1)
-    design = segment_design(binned if vectors.shape[1] else np.empty((m, 0)), segment, mask)
+    binned = np.empty((m, vectors.shape[1]))
+    for column, values in zip(binned.T, vectors.T, strict=True):
+        column[:] = np.bincount(cell, values, minlength=m) / n
+    design = segment_design(binned, segment, mask)
     # The likelihood is the same whatever of these columns is in the flux; the periodogram is not.
-    for number in np.unique(segment[mask > 0]) if design.shape[1] else ():
-        own = (segment == number) & (mask > 0)
+    for own in _segments(segment, mask) if design.size else ():
         y[own] -= design[own] @ (design[own].T @ y[own])
     scatter = float(np.sqrt(np.sum(y**2) / mask.sum()))
     scale = scatter if scatter > 0 else 1.0
@@ -244,11 +246,16 @@ def segment_design(columns: np.ndarray, segment: np.ndarray, mask: np.ndarray) -
         Shape (M, v); zero throughout a segment of too few measurements to tell its columns from its signal.
     """
     design = np.zeros_like(columns, dtype=float)
-    for number in np.unique(segment[mask > 0]):
-        own = (segment == number) & (mask > 0)
+    for own in _segments(segment, mask) if design.size else ():
         if own.sum() < LEAST_PER_COLUMN * columns.shape[1]:
             continue
         u, size, _ = np.linalg.svd(columns[own] - columns[own].mean(axis=0), full_matrices=False)
         rank = int(np.sum(size > 1e-8 * max(size.max(initial=0.0), 1e-300)))
         design[own, :rank] = u[:, :rank]
     return design
+
+
+def _segments(segment: np.ndarray, mask: np.ndarray) -> Iterator[np.ndarray]:
+    """Where the measurements of each segment are, truth values of shape (M,)."""
+    for number in np.unique(segment[mask > 0]):
+        yield (segment == number) & (mask > 0)

@@ -140,13 +140,28 @@ def average_information(at: Score, k_slopes: Array, noise_slopes: Array, mask: A
 def _project(k: Array, variance: Array, y: Array, mask: Array, offsets: Array, block: int) -> Projection:
     factor = factorise(k, jnp.where(mask > 0, variance, 1.0), mask, block)
     z = whiten(factor, jnp.concatenate([(y * mask)[:, None], offsets], axis=1))
+    return Projection(factor, *marginalised(z, offsets, factor.log_det, jnp.sum(mask)))
+
+
+def marginalised(z: Array, offsets: Array, log_det: Array, n_measured: Array) -> tuple[Array, Array, Array]:
+    """Integrate the coefficients of some columns, each with a flat prior.
+
+    Args:
+        z: whitened flux, then the whitened columns, shape (M, 1 + s).
+        offsets: the columns before they were whitened, shape (M, s); those of zeros are left out.
+        log_det: logarithm of the determinant of the covariance.
+        n_measured: number of measurements.
+
+    Returns:
+        Orthonormal basis of the whitened columns (M, s), the whitened flux without them (M,), the log-likelihood.
+    """
     used = jnp.sum(offsets**2, axis=0) > 0
     normal = jnp.linalg.cholesky(z[:, 1:].T @ z[:, 1:] + jnp.diag(jnp.where(used, 0.0, 1.0)))
     basis = solve_triangular(normal, z[:, 1:].T, lower=True).T
     rest = z[:, 0] - basis @ (basis.T @ z[:, 0])
-    log_det = factor.log_det + 2 * jnp.sum(jnp.log(jnp.diagonal(normal)))
-    degrees = jnp.sum(mask) - jnp.sum(used)
-    return Projection(factor, basis, rest, -0.5 * (rest @ rest + log_det + degrees * jnp.log(2 * jnp.pi)))
+    log_det = log_det + 2 * jnp.sum(jnp.log(jnp.diagonal(normal)))
+    degrees = n_measured - jnp.sum(used)
+    return basis, rest, -0.5 * (rest @ rest + log_det + degrees * jnp.log(2 * jnp.pi))
 
 
 def _forward(k: Array, variance: Array, y: Array, mask: Array, offsets: Array, block: int) -> tuple[Array, tuple]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -45,6 +46,15 @@ class Samples(NamedTuple):
         return corner(self.values, labels=list(self.param_keys), **options)
 
 
+class Chain(NamedTuple):
+    """What each draw of a chain has: its position (p,), log-density, whether it diverged, and its acceptance."""
+
+    position: Array
+    log_density: Array
+    divergent: Array
+    acceptance: Array
+
+
 def sample_nuts(solver: GPSolver, n_samples: int, n_warmup: int, seed: int) -> Samples:
     """Draw from the posterior, in the free coordinates of ``gp.coordinates``, from the starting model on.
 
@@ -64,30 +74,51 @@ def sample_nuts(solver: GPSolver, n_samples: int, n_warmup: int, seed: int) -> S
         start = jnp.log(u) - jnp.log1p(-u)
         key = jax.random.key(seed)
         run = _run(key, start, solver._data, box, solver._term, n_samples, n_warmup)
-        free, value, divergent, acceptance = (np.asarray(a) for a in run)
-        theta = np.asarray(jax.vmap(lambda x: box.values(jax.nn.sigmoid(x)))(free))
-    return Samples(solver.param_keys, theta, value, int(divergent.sum()), float(acceptance.mean()))
+        theta = np.asarray(jax.vmap(lambda x: box.values(jax.nn.sigmoid(x)))(run.position))
+    n_divergent, acceptance = int(run.divergent.sum()), float(run.acceptance.mean())
+    return Samples(solver.param_keys, theta, np.asarray(run.log_density), n_divergent, acceptance)
 
 
 @partial(jax.jit, static_argnums=(5, 6))
 def _run(
     key: Array, start: Array, data: dense.Observations, box: Any, template: Any, n_samples: int, n_warmup: int
-) -> tuple[Array, Array, Array, Array]:
-    import blackjax
-
+) -> Chain:
     def log_density(free: Array) -> Array:
         theta = box.values(jax.nn.sigmoid(free))
         term = template.with_params(dict(zip(template.param_dict, theta, strict=True)))
         value = dense.log_likelihood(term, data) + box.log_density(free)
         return jnp.where(jnp.isfinite(value), value, -1e12)
 
+    return run_chain(key, start, log_density, n_samples, n_warmup)
+
+
+def run_chain(
+    key: Array,
+    start: Array,
+    log_density: Callable[[Array], Array],
+    n_draws: int,
+    n_warm_up: int,
+    max_num_doublings: int = 10,
+) -> Chain:
+    """Adapt step size and mass matrix, then draw; for use within ``jax.jit``, where blackjax is installed.
+
+    Args:
+        key: random key.
+        start: where the chain begins, shape (p,).
+        log_density: of a position, up to a constant.
+        n_draws: positions to keep, after those of the warm-up.
+        n_warm_up: steps of the warm-up.
+        max_num_doublings: of a trajectory.
+    """
+    import blackjax
+
     warm_key, key = jax.random.split(key)
-    adapt = blackjax.window_adaptation(blackjax.nuts, log_density)
-    (state, tuned), _ = adapt.run(warm_key, start, num_steps=n_warmup)
+    adapt = blackjax.window_adaptation(blackjax.nuts, log_density, max_num_doublings=max_num_doublings)
+    (state, tuned), _ = adapt.run(warm_key, start, num_steps=n_warm_up)
     step = blackjax.nuts(log_density, **tuned).step
 
-    def one(state: Any, key: Array) -> tuple[Any, tuple[Array, Array, Array, Array]]:
+    def one(state: Any, key: Array) -> tuple[Any, Chain]:
         state, info = step(key, state)
-        return state, (state.position, state.logdensity, info.is_divergent, info.acceptance_rate)
+        return state, Chain(state.position, state.logdensity, info.is_divergent, info.acceptance_rate)
 
-    return jax.lax.scan(one, state, jax.random.split(key, n_samples))[1]
+    return jax.lax.scan(one, state, jax.random.split(key, n_draws))[1]

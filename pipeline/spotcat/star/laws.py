@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -14,7 +14,7 @@ from jax import Array
 from jax.scipy.special import ndtr, ndtri
 from jax.typing import ArrayLike
 
-from spotcat.star.parameters import Parameters
+from spotcat.star.parameters import OwnParameters, Parameters
 from spotcat.star.quadrature import gauss_nodes
 
 QUADRANT = (0.0, np.pi / 2)
@@ -159,7 +159,7 @@ class GaussianBelts(Parameters):
 
 @partial(jax.tree_util.register_dataclass, data_fields=["params"], meta_fields=["profile", "breaks", "param_limits"])
 @dataclass(frozen=True, repr=False)
-class CustomLatitude(Parameters):
+class CustomLatitude(OwnParameters):
     """A law of the user's own.
 
     Attributes:
@@ -174,20 +174,6 @@ class CustomLatitude(Parameters):
     params: dict[str, Any] = field(default_factory=dict)
     breaks: tuple[float, ...] = (0.0, np.pi / 2)
     param_limits: tuple[tuple[str, tuple[float, float]], ...] = ()
-
-    @property
-    def limits(self) -> Mapping[str, tuple[float, float]]:  # type: ignore[override]
-        """(low, high) of the parameters that are no positive scales."""
-        return dict(self.param_limits)
-
-    @property
-    def param_dict(self) -> dict[str, Any]:
-        """Parameter names and values."""
-        return dict(self.params)
-
-    def with_params(self, params: Mapping[str, Any]) -> CustomLatitude:
-        """The same law with other parameter values; those left out stay."""
-        return replace(self, params={**self.params, **params})
 
     def edges(self) -> Array:
         """The breaks."""

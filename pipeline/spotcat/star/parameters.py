@@ -39,6 +39,27 @@ class Parameters:
         return f"{type(self).__name__}({self.param_dict})"
 
 
+class OwnParameters(Parameters):
+    """Base of the parts that a user makes: ``params`` holds the parameters, ``param_limits`` their limits."""
+
+    params: dict[str, Any]
+    param_limits: tuple[tuple[str, tuple[float, float]], ...]
+
+    @property
+    def limits(self) -> Mapping[str, tuple[float, float]]:  # type: ignore[override]
+        """(low, high) of the parameters that are no positive scales."""
+        return dict(self.param_limits)
+
+    @property
+    def param_dict(self) -> dict[str, Any]:
+        """Parameter names and values."""
+        return dict(self.params)
+
+    def with_params(self, params: Mapping[str, Any]) -> Self:
+        """The same with other parameter values; those left out stay."""
+        return replace(self, params={**self.params, **params})  # type: ignore[type-var]
+
+
 def _check(name: str, value: float, limits: tuple[float, float] | None) -> None:
     if limits is None:
         if not value > 0:

@@ -18,7 +18,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from spotcat.star.envelopes.base import EnvelopeBase
-from spotcat.star.parameters import INFINITE
+from spotcat.star.parameters import INFINITE, OwnParameters
 from spotcat.star.quadrature import LN_TAIL
 
 _GAMMA_PARTS = 48
@@ -91,7 +91,7 @@ class ModulatedGammaEnvelope(EnvelopeBase):
 
 @partial(jax.tree_util.register_dataclass, data_fields=["params"], meta_fields=["gamma", "life", "param_limits"])
 @dataclass(frozen=True, repr=False)
-class CustomEnvelope(EnvelopeBase):
+class CustomEnvelope(OwnParameters, EnvelopeBase):
     """An envelope of the user's own, from its radius alone.
 
     Attributes:
@@ -106,20 +106,6 @@ class CustomEnvelope(EnvelopeBase):
     life: Callable[..., Any]
     params: dict[str, Any]
     param_limits: tuple[tuple[str, tuple[float, float]], ...] = field(default=())
-
-    @property
-    def limits(self) -> Mapping[str, tuple[float, float]]:  # type: ignore[override]
-        """(low, high) of the parameters that are no positive scales."""
-        return dict(self.param_limits)
-
-    @property
-    def param_dict(self) -> dict[str, Any]:
-        """Parameter names and values."""
-        return dict(self.params)
-
-    def with_params(self, params: Mapping[str, Any]) -> CustomEnvelope:
-        """The same envelope with other parameter values; those left out stay."""
-        return CustomEnvelope(self.gamma, self.life, {**self.params, **params}, self.param_limits)
 
     def edges(self) -> Array:
         """The user's times, and as many between as make some 16 intervals."""
