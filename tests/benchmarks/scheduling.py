@@ -35,8 +35,7 @@ def main(n_stars: int = 1_000_000, batch: int = 64) -> None:
     table = {
         "star_id": np.arange(n_stars),
         "status": np.zeros(n_stars, "i1"),
-        "time_min": np.zeros(n_stars),
-        "time_max": np.full(n_stars, 27.0),
+        "span": np.full(n_stars, 27.0),
         "cadence": np.full(n_stars, 0.2),
         "n_segments": np.ones(n_stars, int),
     }

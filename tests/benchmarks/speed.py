@@ -13,6 +13,7 @@ import resource
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -159,7 +160,7 @@ def search_row() -> Row:
     batch, bank = grid_stars(stars, spec.whole), make_bank(level, tuple(spec.periods(config).tolist()), config)
     y, mask = (a[:, None].astype(np.float32) for a in (batch.y, batch.mask))
     with jax.enable_x64(True):
-        ours = median_ms(lambda: search(y, mask, bank, 16), 5) / 16
+        ours = median_ms(lambda: search(y, mask, batch.reach, bank, 16), 5) / 16
     return Row("search, 1,600 templates x 7 components, M = 512 [ms a star]", f"{ours:.1f}", "", "", "<= 15 a core")
 
 
@@ -302,11 +303,11 @@ def fit_rows(n_stars: int, n_peer: int) -> list[Row]:
         table.append(Row(work, described, described_peer, f"{peer / ours:.0f}", target))
     batch, periods = grid_stars(stars, spec.whole), spec.periods(FitConfig())
     for name, column, cheap in (
-        ("Lomb-Scargle", "p_ls", lomb_scargle_periods),
-        ("autocorrelation", "p_acf", autocorrelation_periods),
+        ("Lomb-Scargle", "p_ls", partial(lomb_scargle_periods, batch.y, batch.mask, batch.elapsed)),
+        ("autocorrelation", "p_acf", partial(autocorrelation_periods, batch.y, batch.mask, batch.reach, spec.dt)),
     ):
         start = time.perf_counter()
-        cheap(batch.y, batch.mask, spec.dt, periods[0], periods[-1])
+        cheap(periods[0], periods[-1])
         peer = 1e3 * (time.perf_counter() - start) / n_stars
         described_peer = f"{name}: {peer:.1f}, {recovered(share.periods[column], stars):.0%}"
         table.append(Row(work, described, described_peer, f"{peer / ours:.2g}", "more periods"))

@@ -145,7 +145,7 @@ def test_the_search_needs_no_more_than_float32() -> None:
     batch = grid_stars(stars, spec.whole)
     with jax.enable_x64(True):
         wide = jax.tree.map(lambda a: np.asarray(a, float), bank)
-        exact = search(batch.y[:, None], batch.mask[:, None], wide, len(stars))
+        exact = search(batch.y[:, None], batch.mask[:, None], batch.reach, wide, len(stars))
     found = search_stars(stars, len(stars), spec, CONFIG)
     gain, slow = found.gain, np.asarray(exact.gain)
     print(f"largest difference in gain {np.abs(gain - slow).max():.2g}")
@@ -166,7 +166,7 @@ def test_the_exact_likelihood_needs_float64() -> None:
     ones = np.ones(layout.n_time)
 
     def value(dtype: type) -> float:
-        grids = jnp.zeros(layout.n_time, int), jnp.zeros((layout.n_time, 0)), jnp.zeros(())
+        grids = jnp.zeros(layout.n_time, int), jnp.zeros((layout.n_time, 0)), layout.n_time, 0.0
         data = GridStar(*(jnp.asarray(a, dtype) for a in (y, ones, ones)), *grids)
         slow = jax.jit(lambda t: exact_derivatives(t, data, layout, 1, layout.n_time)[0])
         return float(slow(jnp.asarray(theta, dtype)))

@@ -41,7 +41,7 @@ def test_real_stars_rotate_with_their_published_periods_or_do_not_rotate(real_da
     for name in (*dict(KNOWN), *NO_ROTATORS, *STRICT):
         i = row[name]
         light_curve = store.read([store.stars["star_id"][i]])[0]
-        span, segments = float(np.ptp(light_curve.time)), int(light_curve.segment.max()) + 1
+        span, segments = float(store.stars["span"][i]), int(light_curve.segment.max()) + 1
         spec = choose_bucket(span, float(store.stars["cadence"][i]), segments, CONFIG)
         columns = fit_stars([light_curve], spec, CONFIG).columns
         rows[name] = {key: columns[key][0] for key in ("prot", "rotating", "flags")}

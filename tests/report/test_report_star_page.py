@@ -114,6 +114,7 @@ def _star(n_segments: int = 1, **columns: Any) -> FittedStar:
     segment = np.where(mask > 0, place // 100, 0)
     grid = GridBatch(
         *(rng.standard_normal(m) * mask, np.ones(m), mask, segment, np.empty((m, 0))),
+        *(place * 0.5, np.asarray(0.0), np.asarray(m)),
         *(np.asarray(value) for value in (0.01, 0.0, 0.1)),
     )
     prediction = StarPrediction(np.sin(place / 3), np.full(m, 0.2), np.zeros(n_segments), covariance, 0.1)

@@ -80,8 +80,7 @@ def _table(n_stars: int) -> dict[str, np.ndarray]:
     return {
         "star_id": np.arange(n_stars),
         "status": np.where(np.arange(n_stars) % 7 == 6, 2, 0),
-        "time_min": np.zeros(n_stars),
-        "time_max": np.where(np.arange(n_stars) % 2, 60.0, 200.0),
+        "span": np.where(np.arange(n_stars) % 2, 60.0, 200.0),
         "cadence": np.full(n_stars, 0.5),
         "n_segments": np.ones(n_stars, dtype=int),
     }

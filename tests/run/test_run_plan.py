@@ -18,13 +18,11 @@ def _table(n_stars: int, seed: int = 3) -> dict[str, np.ndarray]:
     """Stars of three cadences and lengths, a fifth of which cannot be fitted."""
     random = np.random.default_rng(seed)
     kind = random.integers(0, 3, n_stars)
-    start = random.uniform(0, 1000, n_stars)
     status = np.where(random.random(n_stars) < 0.2, Status.UNREADABLE, Status.OK)
     return {
         "star_id": np.sort(random.choice(10**12, n_stars, replace=False)),
         "status": status.astype("i1"),
-        "time_min": start,
-        "time_max": start + np.array([27.0, 90.0, 1400.0])[kind],
+        "span": np.array([27.0, 90.0, 1400.0])[kind],
         "cadence": np.array([0.02, 0.0204, 0.5])[kind],
         "n_segments": np.array([1, 2, 16])[kind],
     }
@@ -34,8 +32,7 @@ def test_padding_is_the_unused_part_of_the_grids() -> None:
     table = {
         "star_id": np.array([1, 2, 3]),
         "status": np.array([Status.OK, Status.OK, Status.UNREADABLE], "i1"),
-        "time_min": np.zeros(3),
-        "time_max": np.array([149.5, 129.5, 500.0]),
+        "span": np.array([149.5, 129.5, 500.0]),
         "cadence": np.full(3, 0.5),
         "n_segments": np.ones(3, int),
     }
@@ -65,7 +62,7 @@ def test_the_stars_of_a_chunk_share_their_bucket() -> None:
     for chunk in fitted:
         for star_id in chunk.star_ids:
             row = row_of[star_id]
-            span = float(table["time_max"][row] - table["time_min"][row])
+            span = float(table["span"][row])
             n_segments = int(table["n_segments"][row])
             assert choose_bucket(span, float(table["cadence"][row]), n_segments, config) == chunk.spec
     specs = [chunk.spec for chunk in fitted if chunk.spec is not None]

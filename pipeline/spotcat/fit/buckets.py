@@ -117,7 +117,7 @@ def choose_bucket(span: float, cadence: float, n_segments: int, config: FitConfi
     """The bucket of a light curve.
 
     Args:
-        span: time between first and last measurement [d].
+        span: time between first and last measurement, long gaps closed [d].
         cadence: median spacing of the measurements [d].
         n_segments: number of segments.
         config: limits on points and periods.

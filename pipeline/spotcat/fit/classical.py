@@ -9,13 +9,13 @@ from scipy.signal import find_peaks
 _OVERSAMPLING = 8
 
 
-def lomb_scargle_periods(y: np.ndarray, mask: np.ndarray, dt: float, p_min: float, p_max: float) -> np.ndarray:
+def lomb_scargle_periods(y: np.ndarray, mask: np.ndarray, time: np.ndarray, p_min: float, p_max: float) -> np.ndarray:
     """Period of the highest peak of the least-squares periodogram with a floating mean.
 
     Args:
         y: gridded flux, zero where there is no measurement, shape (B, M).
         mask: 1 where there is a measurement, shape (B, M).
-        dt: grid step [d].
+        time: of the grid points, from 0 on [d], shape (B, M).
         p_min: shortest period [d].
         p_max: longest period [d].
 
@@ -24,18 +24,19 @@ def lomb_scargle_periods(y: np.ndarray, mask: np.ndarray, dt: float, p_min: floa
     """
     from astropy.timeseries import LombScargle
 
-    m = y.shape[1]
-    frequency = np.arange(1 / p_max, 1 / p_min, 1 / (m * dt * _OVERSAMPLING))
     best = np.full(len(y), np.nan)
-    for i, (flux, seen) in enumerate(zip(y, mask > 0, strict=True)):
+    for i, (flux, seen, t) in enumerate(zip(y, mask > 0, time, strict=True)):
         if not flux.any():
             continue
-        power = LombScargle(np.flatnonzero(seen) * dt, flux[seen]).power(frequency, assume_regular_frequency=True)
+        frequency = np.arange(1 / p_max, 1 / p_min, 1 / ((t[-1] + t[1]) * _OVERSAMPLING))
+        power = LombScargle(t[seen], flux[seen]).power(frequency, assume_regular_frequency=True)
         best[i] = 1 / frequency[np.argmax(power)]
     return best
 
 
-def autocorrelation_periods(y: np.ndarray, mask: np.ndarray, dt: float, p_min: float, p_max: float) -> np.ndarray:
+def autocorrelation_periods(
+    y: np.ndarray, mask: np.ndarray, reach: np.ndarray, dt: float, p_min: float, p_max: float
+) -> np.ndarray:
     """Period from the autocorrelation function after McQuillan et al. (2013, MNRAS 432, 1203).
 
     The function is smoothed by a Gaussian of a tenth of the first peak's lag; the period is the lag of the first
@@ -44,6 +45,7 @@ def autocorrelation_periods(y: np.ndarray, mask: np.ndarray, dt: float, p_min: f
     Args:
         y: gridded flux, zero where there is no measurement, shape (B, M).
         mask: 1 where there is a measurement, shape (B, M).
+        reach: lag [grid steps] from which measurements lie across closed gaps, shape (B,).
         dt: grid step [d].
         p_min: shortest period [d].
         p_max: longest period [d].
@@ -52,8 +54,8 @@ def autocorrelation_periods(y: np.ndarray, mask: np.ndarray, dt: float, p_min: f
         Periods [d], shape (B,); NaN where there is no peak.
     """
     best = np.full(len(y), np.nan)
-    for i, acf in enumerate(autocorrelation(y, mask)):
-        acf = acf[: int(p_max / dt) + 2]
+    for i, (acf, end) in enumerate(zip(autocorrelation(y, mask), reach, strict=True)):
+        acf = acf[: min(int(p_max / dt) + 2, int(end))]
         peaks = _peaks(acf, dt, p_min)
         if peaks.size:
             acf = gaussian_filter1d(acf, max(0.1 * peaks[0], 0.5))

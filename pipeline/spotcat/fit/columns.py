@@ -97,9 +97,9 @@ def _columns(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: 
         "p_second_lnodds": fit.lnodds,
         "p_half_lnodds": fit.half_lnodds,
         "p_double_lnodds": fit.double_lnodds,
-        "p_ls": lomb_scargle_periods(fine.y, fine.mask, dt, periods[0], periods[-1]),
+        "p_ls": lomb_scargle_periods(fine.y, fine.mask, fine.elapsed, periods[0], periods[-1]),
         # White noise would bury the autocorrelation's first peak in a fine grid.
-        "p_acf": autocorrelation_periods(batch.y, batch.mask, spec.dt, periods[0], periods[-1]),
+        "p_acf": autocorrelation_periods(batch.y, batch.mask, batch.reach, spec.dt, periods[0], periods[-1]),
         "lnl_rotation": fit.gain,
         "dt": fit.dt,
     }
@@ -115,7 +115,8 @@ def _columns(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: 
     columns["amplitude_limit"] = np.percentile(fit.draws.amplitude, 95, axis=1)
     shrunk = shrinkage(fit.draws, spec.layout(config).priors)
     columns |= {f"{name}_shrinkage": share for name, share in shrunk.items()}
-    columns["lifetime_flag"] = _lifetime_flag(columns, fit.draws)
+    memory = np.where(batch.reach < batch.mask.shape[1], batch.reach * spec.dt, np.inf)
+    columns["lifetime_flag"] = _lifetime_flag(columns, fit.draws, memory)
     columns |= {f"{name}_flag": _parameter_flag(columns, shrunk[name]) for name in ("kappa", "inc")}
     columns["status"], columns["flags"] = _status(fit, batch), _flags(columns, dips, periods)
     columns["reason"] = np.array([Status(s).words for s in columns["status"]])
@@ -134,21 +135,29 @@ def _sampled_intervals(columns: dict[str, np.ndarray], draws: Quantities) -> dic
 def _data_columns(batch: GridBatch, dt: float, prot: np.ndarray) -> dict[str, np.ndarray]:
     """Columns that describe the light curve itself."""
     rows = []
-    for y, mask, segment, scale, p in zip(batch.y, batch.mask, batch.segment, batch.scale, prot, strict=True):
+    arrays = batch.y, batch.mask, batch.segment, batch.elapsed, batch.scale, prot
+    for y, mask, segment, elapsed, scale, p in zip(*arrays, strict=True):
         seen = np.flatnonzero(mask)
+        time = elapsed[seen]
         flux, where = y[seen] * scale, segment[seen]
         lengths = [np.ptp(seen[where == s]) for s in np.unique(where)]
-        window = np.floor(seen * dt / (5 * p)).astype(int) if np.isfinite(p) else np.zeros_like(seen)
+        window = np.floor(time / (5 * p)).astype(int) if np.isfinite(p) else np.zeros_like(seen)
         scatter = [flux[window == w].std() for w in np.unique(window)]
         low, high = np.percentile(flux, [5, 95])
-        span = np.ptp(seen)
-        extent = span * dt, seen.size / (span + 1), max(lengths) * dt
+        span = np.ptp(time)
+        extent = span, seen.size / (span / dt + 1), max(lengths) * dt
         rows.append((*extent, high - low, np.mean(scatter)))
     return dict(zip(_DATA_COLUMNS, np.array(rows).T, strict=True))
 
 
-def _lifetime_flag(columns: dict[str, np.ndarray], draws: Quantities) -> np.ndarray:
-    """What each fitted lifetime is worth; a later rule overrides an earlier one."""
+def _lifetime_flag(columns: dict[str, np.ndarray], draws: Quantities, memory: np.ndarray) -> np.ndarray:
+    """What each fitted lifetime is worth; a later rule overrides an earlier one.
+
+    Args:
+        columns: of the fitted stars.
+        draws: from their posteriors.
+        memory: longest lag [d] that each light curve shows, infinite where no gap was closed.
+    """
     flag = np.full(len(columns["prot"]), LifetimeFlag.MEASURED, dtype=np.int8)
     ln_life = np.log(draws.spot_lifetime)
     covariance = np.mean(
@@ -161,6 +170,7 @@ def _lifetime_flag(columns: dict[str, np.ndarray], draws: Quantities) -> np.ndar
     # Long gaps show no spot live or decay: what counts is the time that was measured.
     needed = np.maximum(BASELINE_LIVES * columns["spot_lifetime"], LIFETIME_BASELINE)
     flag[columns["baseline"] * columns["duty"] < needed] = LifetimeFlag.LOWER_LIMIT
+    flag[columns["spot_support"] > memory] = LifetimeFlag.LOWER_LIMIT
     flag[columns["rotating"] == 0] = LifetimeFlag.NOT_DETECTED
     return flag
 

@@ -16,7 +16,7 @@ from jax import Array
 
 from spotcat.fit.climb import Climb, climb_on
 from spotcat.fit.lanes import map_lanes
-from spotcat.gp.composite import covariance, covariance_jacobian, covariance_of, noise_variance
+from spotcat.gp.composite import covariance, covariance_jacobian, covariance_of, noise_variance, within_reach
 from spotcat.gp.layout import Layout
 from spotcat.gp.likelihood import Score, average_information, log_likelihood, offset_columns, score
 from spotcat.gp.priors import negative_log_prior
@@ -32,6 +32,7 @@ class GridStar(NamedTuple):
     mask: Array
     segment: Array
     design: Array
+    reach: Array
     width: Array
 
 
@@ -67,7 +68,7 @@ def exact_posterior(theta: Array, star: GridStar, layout: Layout, n_segments: in
         block: block width of the factorisation; the covariance must vanish from there on, or `block` be the grid.
     """
     offsets = offset_columns(star.segment, star.mask, n_segments, star.design)
-    jacobian = covariance_jacobian(theta, star.width, layout)
+    jacobian = within_reach(covariance_jacobian(theta, star.width, layout), star.reach)
     noise = noise_variance(theta, star.relative_variance)
     at = score(covariance_of(jacobian, layout), noise, star.y, star.mask, offsets, block)
     k_slopes = jnp.concatenate([jacobian, jnp.zeros_like(jacobian[:1])])
@@ -149,7 +150,7 @@ def exact_values(
         star = jax.tree.map(lambda a: a[i], stars)
         offsets = offset_columns(star.segment, star.mask, n_segments, star.design)
         noise = noise_variance(x, star.relative_variance)
-        signal = covariance(x, star.width, layout)
+        signal = within_reach(covariance(x, star.width, layout), star.reach)
         return negative_log_prior(x, layout) - log_likelihood(signal, noise, star.y, star.mask, offsets, block)
 
     return map_lanes(one, (theta, owner), count, lanes_for(layout))

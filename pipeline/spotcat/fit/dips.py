@@ -34,13 +34,14 @@ def dipping(batch: GridBatch, dt: float, prot: np.ndarray, lifetime: np.ndarray,
     """
     skew = skewness(batch)
     found = (skew < SKEWNESS) | ((levels[:, 3:] - levels[:, 1:2]).max(axis=1) > HARMONICS)
-    extent = dt * np.array([np.ptp(np.flatnonzero(mask)) if mask.any() else 0 for mask in batch.mask])
+    seen = batch.mask > 0
+    extent = np.array([np.ptp(t[own]) if own.any() else 0 for t, own in zip(batch.elapsed, seen, strict=True)])
     strict = lifetime > SUSPECT_LIVES * extent
     suspect = strict | (skew < SUSPECT_SKEWNESS)
     for i in np.flatnonzero(suspect & ~found & np.isfinite(prot)):
-        seen = np.flatnonzero(batch.mask[i])
+        own = seen[i]
         # Of spots that change, boxes of single measurements would explain as much as one likes.
-        found[i] = boxes_win(seen * dt, batch.y[i, seen], prot[i], 0.0 if strict[i] else dt)
+        found[i] = boxes_win(batch.elapsed[i, own], batch.y[i, own], prot[i], 0.0 if strict[i] else dt)
     return found
 
 

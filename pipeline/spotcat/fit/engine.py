@@ -12,6 +12,7 @@ from spotcat.fit.buckets import BINS_PER_CYCLE, BINS_PER_PERIOD, BucketSpec, Mea
 from spotcat.fit.columns import FitTable, fit_table
 from spotcat.fit.levels import Starts, search_stars
 from spotcat.fit.modes import Fit, fit_modes
+from spotcat.gaps import stretches_of
 
 SEARCH_MARGIN = 10.0
 """A further mode this much worse in log-likelihood than the best is not worth a finer grid."""
@@ -32,7 +33,7 @@ def fit_stars(stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig
     Raises:
         ValueError: a light curve is longer than the bucket's grid.
     """
-    longest = max(float(np.ptp(star.time)) for star in stars)
+    longest = max(stretches_of(star.time).span for star in stars)
     if longest > spec.whole.length:
         raise ValueError(f"a light curve of {longest:g} d does not fit a grid of {spec.whole.length:g} d")
     size = max(lanes, len(stars))

@@ -64,7 +64,7 @@ def _at_level(stars: Sequence[Measurements], count: int, level: Level, bank: Ban
     layout = level.layout
     batch = grid_stars(stars, Grid(layout.n_time * level.pieces, layout.dt))
     y, mask = (a.astype(np.float32).reshape(len(stars), level.pieces, layout.n_time) for a in (batch.y, batch.mask))
-    return search(y, mask, bank, count)
+    return search(y, mask, batch.reach, bank, count)
 
 
 def pick_periods(gain: np.ndarray, ln_period: np.ndarray, n_modes: int) -> np.ndarray:

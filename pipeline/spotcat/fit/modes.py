@@ -95,7 +95,7 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
     n, k = starts.place.shape
     layout = grid.layout(config)
     stars = GridStar(*(jnp.asarray(getattr(batch, name)) for name in GridStar._fields))
-    seen = periodogram(stars.y[:, None], stars.mask[:, None])
+    seen = periodogram(stars.y[:, None], stars.mask[:, None], stars.reach)
     group = _Group(n, k, stars, seen, np.asarray(null_value(seen, layout)), layout, n_segments, config)
 
     start = starting_points(starts.templates, starts.powers.astype(float), layout).reshape(n * k, -1)

@@ -122,7 +122,7 @@ def _template_rows(templates: Array, layout: Layout) -> Array:
 
 
 @jax.jit
-def search(y: Array, mask: Array, bank: Bank, count: Array | int) -> Found:
+def search(y: Array, mask: Array, reach: Array, bank: Bank, count: Array | int) -> Found:
     """Search the first `count` stars of a batch.
 
     All templates are screened with a few updates and with expectations that ignore gaps, which all stars share; the
@@ -131,6 +131,7 @@ def search(y: Array, mask: Array, bank: Bank, count: Array | int) -> Found:
     Args:
         y: flux in units of its scatter, float32, shape (B, pieces, M).
         mask: 1 where there is a measurement, float32, shape (B, pieces, M).
+        reach: lag [grid steps] from which measurements are independent, shape (B,).
         bank: templates on the grid of a piece.
         count: stars to search.
 
@@ -138,7 +139,7 @@ def search(y: Array, mask: Array, bank: Bank, count: Array | int) -> Found:
         What was found for each star.
     """
     n_periods = bank.periods.shape[0]
-    stars = periodogram(y, mask)
+    stars = periodogram(y, mask, reach)
     screened, starts = _screened(jnp.asarray(bank.screen), stars)
     of_period = jnp.argmin(screened.reshape(n_periods, -1, y.shape[0]), axis=1)
     per_period = bank.templates.shape[0] // n_periods

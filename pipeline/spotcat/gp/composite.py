@@ -133,6 +133,16 @@ def covariance_of(jacobian: Array, layout: Layout) -> Array:
     return jacobian[N_SHAPE] + jacobian[layout.reds].sum(0)
 
 
+def within_reach(k: Array, reach: ArrayLike) -> Array:
+    """A covariance, or its derivatives, without the lags across closed gaps.
+
+    Args:
+        k: at lags 0, 1, ..., shape (..., M).
+        reach: the first lag to leave out, see ``GridBatch``.
+    """
+    return jnp.where(jnp.arange(k.shape[-1]) < reach, k, 0.0)
+
+
 def noise_variance(theta: Array, relative: Array) -> Array:
     """White-noise variance of every point.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from spotcat.config import FitConfig
+from spotcat.gaps import stretches_of
 
 if TYPE_CHECKING:
     from spotcat.gp.layout import Layout
@@ -66,6 +67,9 @@ class GridBatch(NamedTuple):
         mask: 1 where there is a measurement, shape (..., M).
         segment: segment number, shape (..., M).
         design: within each segment orthonormal columns without mean, of which `y` holds nothing, shape (..., M, v).
+        elapsed: time since the first measurement [d], gaps that the grid closes included, shape (..., M).
+        start: time of the first measurement [d], shape (...).
+        reach: lag [grid steps] from which there is nothing but closed gaps between measurements, shape (...).
         scale: standard deviation of the relative flux, shape (...).
         width: bin width beyond the native sampling [d], shape (...).
         white: the errors' variance in units of ``scale**2``, shape (...).
@@ -76,6 +80,9 @@ class GridBatch(NamedTuple):
     mask: np.ndarray
     segment: np.ndarray
     design: np.ndarray
+    elapsed: np.ndarray
+    start: np.ndarray
+    reach: np.ndarray
     scale: np.ndarray
     width: np.ndarray
     white: np.ndarray
@@ -127,7 +134,7 @@ def search_grid(span: float, cadence: float, config: FitConfig) -> Grid:
     """The grid on which a light curve's period is searched.
 
     Args:
-        span: time between first and last measurement [d].
+        span: time between first and last measurement, long gaps closed [d].
         cadence: median spacing of the measurements [d].
         config: limits on points and periods.
     """
@@ -145,7 +152,7 @@ def finest_step(span: float, cadence: float, config: FitConfig) -> float:
     """The step [d] that the shortest period asks for, finer than the search grid's where that had to be coarse.
 
     Args:
-        span: time between first and last measurement [d].
+        span: time between first and last measurement, long gaps closed [d].
         cadence: median spacing of the measurements [d].
         config: limits on points and periods.
     """
@@ -164,7 +171,7 @@ def fitted_grid(span: float, cadence: float, dt: float, config: FitConfig) -> Gr
     """The grid on which a star was fitted.
 
     Args:
-        span: time between first and last measurement [d].
+        span: time between first and last measurement, long gaps closed [d].
         cadence: median spacing of the measurements [d].
         dt: step of the fit's grid [d], the catalog's column ``dt``.
         config: the settings of the fit.
@@ -189,7 +196,8 @@ def grid_star(star: Measurements, grid: Grid) -> GridBatch:
     """Bin one star.
 
     A bin holds the mean of its measurements; where two segments meet in a bin the later one keeps it.  A star without
-    scatter gets scale 1 and zero flux.  Of a star longer than the grid its fullest part is taken.
+    scatter gets scale 1 and zero flux.  Long gaps are closed; of a star that is longer still its fullest part is
+    taken.
 
     Args:
         star: the light curve.
@@ -199,9 +207,15 @@ def grid_star(star: Measurements, grid: Grid) -> GridBatch:
         The star, without a leading axis.
     """
     m, dt = grid
-    part = fullest(star.time, grid.length)
-    time, owner = star.time[part], star.segment[part]
-    cell = np.floor((time - time[0]) / dt + 0.5).astype(int)
+    pieces = stretches_of(star.time)
+    piece = pieces.of(star.time)
+    part = fullest(star.time - pieces.shift[piece], grid.length)
+    time, owner, piece = star.time[part], star.segment[part], piece[part]
+    shift = pieces.shift - pieces.shift[piece[0]]
+    cell = np.floor((time - shift[piece] - time[0]) / dt + 0.5).astype(int)
+    first = np.r_[0, np.flatnonzero(np.diff(piece)) + 1]  # of each stretch
+    elapsed, reach = np.arange(m) * dt, _reach(cell, first, m)
+    elapsed += shift[piece[first]][np.searchsorted(cell[first], np.arange(m), side="right") - 1]
     segment = np.zeros(m, dtype=np.int32)
     np.maximum.at(segment, cell, owner)
     keep = owner == segment[cell]
@@ -230,8 +244,23 @@ def grid_star(star: Measurements, grid: Grid) -> GridBatch:
 
     cadence = float(np.median(np.diff(star.time)))
     width = np.sqrt(max(dt**2 - cadence**2, 0.0)) if cadence < 0.99 * dt else 0.0
-    scalars = (np.asarray(value) for value in (scale, width, mean_variance / scale**2))
-    return GridBatch(y / scale, relative, mask, segment, design, *scalars)
+    scalars = (np.asarray(value) for value in (time[0], reach, scale, width, mean_variance / scale**2))
+    return GridBatch(y / scale, relative, mask, segment, design, elapsed, *scalars)
+
+
+def _reach(cell: np.ndarray, first: np.ndarray, m: int) -> int:
+    """Shortest lag that is longer than every stretch; none of the grid where no gap is closed.
+
+    Args:
+        cell: grid point of each measurement, shape (N,).
+        first: the first measurement of each stretch, shape (k,).
+        m: grid points.
+    """
+    if len(first) == 1:
+        return m
+    begin, end = cell[first], cell[np.r_[first[1:] - 1, -1]]
+    # On a grid so coarse that rounding eats up a gap the end of the longest stretch is told nothing of its beginning.
+    return int(min(np.max(end - begin) + 1, np.min(begin[1:] - end[:-1])))
 
 
 def segment_design(columns: np.ndarray, segment: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from jax import Array
 from jax.scipy.linalg import cho_solve
 
-from spotcat.gp.composite import noise_variance, red_rows, spot_levels, spot_rows
+from spotcat.gp.composite import noise_variance, red_rows, spot_levels, spot_rows, within_reach
 from spotcat.gp.grid import GridBatch
 from spotcat.gp.layout import N_SHAPE, Layout
 from spotcat.gp.likelihood import offset_columns
@@ -102,7 +102,7 @@ def predict_star(
 def _predict_star(
     theta: Array, star: Any, at: Array | None, layout: Layout, n_segments: int, per_step: int
 ) -> tuple[Prediction, Array]:
-    k = _covariance_between(theta, star.width, layout, per_step)
+    k = within_reach(_covariance_between(theta, star.width, layout, per_step), star.reach * per_step)
     variance = noise_variance(theta, star.relative_variance)
     offsets = offset_columns(star.segment, star.mask, n_segments, star.design)
     return predict(k, variance, star.y, star.mask, offsets, at, per_step), k

@@ -27,7 +27,7 @@ class Periodogram(NamedTuple):
     looks: Array
 
 
-def periodogram(y: Array, mask: Array) -> Periodogram:
+def periodogram(y: Array, mask: Array, reach: Array | None = None) -> Periodogram:
     """Periodogram and window of gridded light curves, averaged over their pieces.
 
     The mean over pieces (Bartlett 1948, Nature 161, 686), each weighted by its measurements, has the same expectation
@@ -36,12 +36,15 @@ def periodogram(y: Array, mask: Array) -> Periodogram:
     Args:
         y: flux, mean removed, shape (..., pieces, M).
         mask: 1 where there is a measurement, shape (..., pieces, M).
+        reach: lag [grid steps] from which measurements are independent, shape (...); none if None.
     """
     m = y.shape[-1]
     seen = mask.sum(-1)
     count = jnp.maximum(seen.sum(-1, keepdims=True), 1.0)
     power = jnp.sum(jnp.abs(jnp.fft.rfft(y * mask)) ** 2, axis=-2) / count
     window = jnp.fft.irfft(jnp.sum(jnp.abs(jnp.fft.rfft(mask, 2 * m)) ** 2, axis=-2), 2 * m)[..., :m] / count
+    if reach is not None:
+        window = jnp.where(jnp.arange(m) < reach[..., None], window, 0.0)
     looks = count[..., 0] ** 2 / jnp.maximum(jnp.sum(seen**2, axis=-1), 1.0)
     return Periodogram(power[..., 1 : (m - 1) // 2 + 1], window, looks)
 

@@ -32,7 +32,7 @@ from spotcat.ingest.vectors import StoredVectors
 from spotcat.status import InputError, RunError
 
 FORMAT = "spotcat light curves"
-VERSION = 2
+VERSION = 3
 
 StarTable = dict[str, np.ndarray]
 """One-dimensional arrays by column name, one element per star, sorted by star_id."""
@@ -51,6 +51,7 @@ STAR_COLUMNS = {
     "n_segments": "i4",
     "time_min": "f8",
     "time_max": "f8",
+    "span": "f8",
     "cadence": "f8",
     "n_masked": "i4",
     "n_clipped": "i4",
@@ -62,6 +63,7 @@ STAR_COLUMNS = {
 }
 """Name and kind of the columns of ``stars``.
 
+``span`` is the time [d] from the first measurement to the last with the long gaps between files closed (``gaps``).
 ``n_masked``, ``n_clipped`` and ``n_in_transit`` count the measurements that the quality mask, the clipping and the
 transit mask took away.
 """

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from spotcat.config import digest
+from spotcat.gaps import stretches
 from spotcat.ingest.clean import Refusal
 from spotcat.ingest.describe import FileInfo
 from spotcat.ingest.outcome import Row
@@ -100,6 +101,7 @@ def _star_values(star: Star, min_points: int, choices: str) -> dict[str, Any]:
         "n_segments": sum(row.n_segments for row in rows),
         "time_min": min((row.time_min for row in rows), default=np.nan),
         "time_max": max((row.time_max for row in rows), default=np.nan),
+        "span": _span(rows),
         "cadence": _typical_cadence(rows),
         "n_masked": sum(row.n_masked for row in rows),
         "n_clipped": sum(row.n_clipped for row in rows),
@@ -109,6 +111,12 @@ def _star_values(star: Star, min_points: int, choices: str) -> dict[str, Any]:
         "flags": int(_flags(star)),
         "input_hash": digest([identity.star_id, sorted((i.file, i.sha256) for i in star.files.files), choices]),
     }
+
+
+def _span(rows: Sequence[Row]) -> float:
+    if not rows:
+        return float("nan")
+    return stretches(np.array([row.time_min for row in rows]), np.array([row.time_max for row in rows])).span
 
 
 def _verdict(star: Star, min_points: int) -> Refusal:

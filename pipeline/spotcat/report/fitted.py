@@ -101,7 +101,7 @@ def load_fitted(catalog_path: Path, name: str) -> FittedStar:
     Raises:
         InputError: the catalog, the star, the light curves or the recipe are missing, or the star was not fitted.
     """
-    from spotcat.gp.grid import fitted_grid, fullest, grid_star
+    from spotcat.gp.grid import fitted_grid, grid_star
     from spotcat.gp.predict import predict_star
 
     found = open_catalog(catalog_path).star(name)
@@ -113,8 +113,8 @@ def load_fitted(catalog_path: Path, name: str) -> FittedStar:
     store = LightCurveStore(catalog_path.parent / "lightcurves.zarr")
     (light_curve,) = store.read([row["star_id"]])
     place = np.searchsorted(store.stars["star_id"], row["star_id"])
-    begin, end, cadence = (float(store.stars[key][place]) for key in ("time_min", "time_max", "cadence"))
-    shape = fitted_grid(end - begin, cadence, float(row["dt"]), recipe.fit)
+    span, cadence = (float(store.stars[key][place]) for key in ("span", "cadence"))
+    shape = fitted_grid(span, cadence, float(row["dt"]), recipe.fit)
     layout = shape.layout(recipe.fit)
     grid = grid_star(light_curve, shape)
     first, last = densest(grid.mask, row["prot"] / shape.dt)
@@ -127,7 +127,7 @@ def load_fitted(catalog_path: Path, name: str) -> FittedStar:
         row=row,
         period=row["gp_period"],
         gain=row["gp_periodogram"],
-        time=light_curve.time[fullest(light_curve.time, shape.length)][0] + np.arange(shape.n_time) * shape.dt,
+        time=grid.start + grid.elapsed,
         grid=grid,
         prediction=both._replace(mean=mean[0], sd=sd[0], covariance=both.covariance[::per_step]),
         detail=Piece(first, last, per_step, mean[1], sd[1]),

@@ -44,8 +44,8 @@ def plan_chunks(
     """Divide a survey into chunks, sorted by bucket, long grids first, and star id; stars that are not fitted last.
 
     Args:
-        stars: the store's star table; ``star_id``, ``status``, ``time_min``, ``time_max``, ``cadence`` and
-            ``n_segments`` are used, arrays of shape (n_stars,).
+        stars: the store's star table; ``star_id``, ``status``, ``span``, ``cadence`` and ``n_segments``
+            are used, arrays of shape (n_stars,).
         config: ``batch`` is the size of a chunk.
         generation: how many times files were appended to the store; each plan has names of its own.
         kept: chunks whose stars are left out.
@@ -54,16 +54,14 @@ def plan_chunks(
         Chunks that hold every other star exactly once.
     """
     known = {star_id for chunk in kept for star_id in chunk.star_ids}
-    names = ("star_id", "status", "time_min", "time_max", "cadence", "n_segments")
+    names = ("star_id", "status", "span", "cadence", "n_segments")
     fitted: list[tuple[BucketSpec, int]] = []
     unfitted: list[int] = []
-    for star_id, status, first, last, cadence, n_segments in zip(
-        *(stars[name].tolist() for name in names), strict=True
-    ):
+    for star_id, status, span, cadence, n_segments in zip(*(stars[name].tolist() for name in names), strict=True):
         if star_id in known:
             continue
         if status == Status.OK:
-            fitted.append((choose_bucket(last - first, cadence, n_segments, config), star_id))
+            fitted.append((choose_bucket(span, cadence, n_segments, config), star_id))
         else:
             unfitted.append(star_id)
     batches: list[tuple[BucketSpec | None, tuple[int, ...], int]] = []
@@ -100,12 +98,10 @@ def kept_chunks(
         known.update(ids)
         if ids:
             # All stars of a chunk share a bucket.
-            status, *shape = (
-                stars[column][row[ids[0]]].item()
-                for column in ("status", "time_min", "time_max", "cadence", "n_segments")
+            status, span, cadence, n_segments = (
+                stars[column][row[ids[0]]].item() for column in ("status", "span", "cadence", "n_segments")
             )
-            first, last, cadence, n_segments = shape
-            spec = choose_bucket(last - first, cadence, n_segments, config) if status == Status.OK else None
+            spec = choose_bucket(span, cadence, n_segments, config) if status == Status.OK else None
             chunks.append(Chunk(name, ids, spec))
     return chunks
 
@@ -119,7 +115,7 @@ def _generation(name: str) -> int:
 def padding(chunks: Sequence[Chunk], stars: Mapping[str, np.ndarray]) -> float:
     """Fraction of the search grids of all fitted stars that lies beyond their light curves."""
     row = {star_id: i for i, star_id in enumerate(stars["star_id"].tolist())}
-    span = stars["time_max"] - stars["time_min"]
+    span = stars["span"]
     grids = [(c.spec, row[star_id]) for c in chunks if c.spec for star_id in c.star_ids]
     used = sum(min(span[i] / spec.dt + 1, spec.n_time) for spec, i in grids)
     total = sum(spec.n_time for spec, _ in grids)

@@ -1,0 +1,60 @@
+"""Which gaps are closed, and that closing them leaves every lag within a stretch as it was."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spotcat.gaps import LEFT, LONG, LONGER, stretches, stretches_of
+
+RNG = np.random.default_rng(27)
+
+
+def test_years_between_sectors_are_closed_and_months_are_not() -> None:
+    begin = np.array([0.0, 27.0, 720.0, 765.0])  # a month between the last two
+    end = np.array([26.0, 53.0, 745.0, 790.0])
+    found = stretches(begin, end)
+    np.testing.assert_array_equal(found.begin, [0.0, 720.0])
+    np.testing.assert_array_equal(found.end, [53.0, 790.0])
+    assert found.longest == 70.0
+    assert found.span == pytest.approx(53 + 70 + LEFT * 70)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        np.r_[np.arange(0.0, 370, 0.5), np.arange(460.0, 1400, 0.5)],  # Kepler with a lost quarter
+        np.add.outer(np.arange(200.0), np.linspace(0, 0.3, 20)).ravel(),  # nights
+        np.arange(0.0, 100.0, 0.02),
+        np.array([5.0]),
+    ],
+)
+def test_light_curves_without_gaps_that_stand_out_stay_whole(time: np.ndarray) -> None:
+    found = stretches_of(time)
+    assert len(found.begin) == 1
+    assert found.span == np.ptp(time)
+    assert not found.shift.any()
+
+
+def test_lags_within_stretches_stay_and_all_others_are_longer() -> None:
+    for _ in range(50):
+        starts = np.cumsum(RNG.uniform(30, 800, RNG.integers(2, 9)))
+        time = np.unique(np.concatenate([s + np.arange(0, RNG.uniform(5, 29), 0.1) for s in starts]))
+        found = stretches_of(time)
+        piece = found.of(time)
+        closed = time - found.shift[piece]
+        assert (np.diff(closed) > 0).all()
+        np.testing.assert_allclose(found.opened(closed), time)
+        assert closed[-1] - closed[0] == pytest.approx(found.span)
+        for i in range(len(found.begin) - 1):
+            own, next_ = closed[piece == i], closed[piece == i + 1]
+            assert next_[0] - own[-1] >= LEFT * found.longest * (1 - 1e-9)
+            assert found.begin[i + 1] - found.end[i] >= max(LONG, LONGER * found.longest)
+
+
+def test_the_intervals_of_files_never_promise_less_than_their_measurements_need() -> None:
+    for _ in range(50):
+        starts = np.cumsum(RNG.uniform(10, 500, 6))
+        files = [s + np.sort(RNG.uniform(0, 60, RNG.integers(2, 40))) for s in starts]
+        by_file = stretches(np.array([f[0] for f in files]), np.array([f[-1] for f in files]))
+        assert stretches_of(np.unique(np.concatenate(files))).span <= by_file.span * (1 + 1e-12)
