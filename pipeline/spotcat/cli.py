@@ -85,7 +85,11 @@ def _parser() -> argparse.ArgumentParser:
     ingest = add("ingest", commands.ingest, "read a survey's light curves into its store")
     _add_stages(ingest, site=True)
     ingest.add_argument("--append", action="store_true", help="add new files to the store, writing nothing again")
-    _add_stages(add("fit", commands.fit, "fit the stars of an ingested survey"), site=True)
+    fit = add("fit", commands.fit, "fit the stars of an ingested survey")
+    _add_stages(fit, site=True)
+    fit.add_argument("--stars", metavar="A,B", help="these alone, into a run and catalog beside the survey's")
+    words = "how to sample their posteriors: importance (default) or nuts (the mcmc extra)"
+    fit.add_argument("--sampler", choices=("laplace", "importance", "nuts"), help=words)
     _add_stages(add("finalise", commands.finalise, "join the fitted stars into a catalog"), site=False)
     status = add("status", commands.status, "say how far a run is")
     status.add_argument("run", metavar="RUN", help="run folder, or recipe")

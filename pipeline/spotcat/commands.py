@@ -61,9 +61,17 @@ def fetch(options: argparse.Namespace) -> None:
 
 def fit(options: argparse.Namespace) -> None:
     from spotcat.config import load_recipe, load_site
+    from spotcat.run.again import fit_again
     from spotcat.run.stages import fit_stage
 
-    fit_stage(load_recipe(options.recipe), load_site(options.site))
+    recipe, site = load_recipe(options.recipe), load_site(options.site)
+    stars = tuple(name.strip() for name in (options.stars or "").split(",") if name.strip())
+    if stars:
+        _print_summary(fit_again(recipe, site, options.sampler or "importance", stars))
+    elif options.sampler:
+        raise InputError("--sampler needs --stars: a survey's own sampler is its recipe's fit.sampler")
+    else:
+        fit_stage(recipe, site)
 
 
 def finalise(options: argparse.Namespace) -> None:

@@ -100,6 +100,8 @@ class FitConfig:
     """The same of harmonic 0: spots that come and go without rotating into view."""
     prior_red: tuple[float, ...] = (-4.0, 6.7)
     """Mean and standard deviation of the ln of red-noise variances relative to the light curve's."""
+    stars: tuple[str, ...] = ()
+    """Names of the stars to fit; all if empty."""
     sampler: str = "laplace"
     """Posterior: laplace for a survey; importance or nuts (the mcmc extra) for chosen stars, far dearer."""
     batch: int = 16

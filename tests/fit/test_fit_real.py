@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from spotcat.config import FitConfig, InputConfig, Recipe, SurveyConfig

@@ -9,9 +9,9 @@ from operator import itemgetter
 
 import numpy as np
 
-from spotcat.config import FitConfig
+from spotcat.config import FitConfig, nearest
 from spotcat.fit.buckets import BucketSpec, choose_bucket
-from spotcat.status import Status
+from spotcat.status import InputError, Status
 
 UNFITTED = 4096
 """Stars in a chunk of those that are not fitted."""
@@ -36,6 +36,21 @@ class Chunk:
     lanes: int = 0
     deadly: tuple[int, ...] = ()
     endless: tuple[int, ...] = ()
+
+
+def chosen(stars: Mapping[str, np.ndarray], config: FitConfig) -> Mapping[str, np.ndarray]:
+    """The rows of a store's star table that the settings ask for.
+
+    Raises:
+        InputError: ``fit.stars`` names a star that is not there.
+    """
+    if not config.stars:
+        return stars
+    names = stars["name"].tolist()
+    for name in set(config.stars).difference(names):
+        raise InputError(f"fit.stars: no star {name!r} in the survey; {nearest(name, names)}")
+    wanted = np.isin(stars["name"], config.stars)
+    return {column: values[wanted] for column, values in stars.items()}
 
 
 def plan_chunks(

@@ -92,12 +92,12 @@ def load_work(folder: RunFolder, recipe: Recipe) -> Work:
     all others go into new chunks.
 
     Raises:
-        InputError: there is no light-curve store, or not a complete one.
+        InputError: there is no light-curve store, or not a complete one, or it lacks a star of ``fit.stars``.
     """
     from spotcat.catalog.ledger import Ledger
     from spotcat.ingest.store import LightCurveStore
     from spotcat.run.fingerprint import fingerprint
-    from spotcat.run.plan import kept_chunks, padding, plan_chunks
+    from spotcat.run.plan import chosen, kept_chunks, padding, plan_chunks
 
     store = LightCurveStore(folder.store)
     ledger = Ledger(folder.ledger, fingerprint(recipe))
@@ -106,8 +106,9 @@ def load_work(folder: RunFolder, recipe: Recipe) -> Work:
     columns = (store.stars[name].tolist() for name in ("star_id", "input_hash", "status"))
     inputs = {star_id: f"{input_hash}-{status}" for star_id, input_hash, status in zip(*columns, strict=True)}
     unchanged = {name: entry.unchanged(inputs) for name, entry in entries.items()}
-    kept = kept_chunks(unchanged, store.stars, recipe.fit, store.generation)
-    chunks = kept + plan_chunks(store.stars, recipe.fit, store.generation, kept)
+    stars = chosen(store.stars, recipe.fit)
+    kept = kept_chunks(unchanged, stars, recipe.fit, store.generation)
+    chunks = kept + plan_chunks(stars, recipe.fit, store.generation, kept)
     names = {chunk.name for chunk in chunks if set(chunk.star_ids) <= set(unchanged.get(chunk.name, ()))}
     done = {name: entry for name, entry in entries.items() if name in names}
-    return Work(chunks, ledger, done, padding(chunks, store.stars), inputs, store.input_hash)
+    return Work(chunks, ledger, done, padding(chunks, stars), inputs, store.input_hash)

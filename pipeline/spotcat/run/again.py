@@ -1,0 +1,47 @@
+"""Chosen stars of a survey fitted again with a sampler that is too dear for all of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from spotcat.config import Recipe, Site
+from spotcat.run.folder import RunFolder, owned
+from spotcat.run.stages import CatalogSummary, finalise_stage, fit_stage
+from spotcat.status import InputError
+
+
+def fit_again(recipe: Recipe, site: Site, sampler: str, stars: tuple[str, ...]) -> CatalogSummary:
+    """Fit some stars of an ingested survey, into a run of its own within the survey's: ``<output>/<sampler>``.
+
+    Args:
+        recipe: the survey's.
+        site: where to run.
+        sampler: laplace, importance or nuts.
+        stars: their names.
+
+    Returns:
+        The catalog of these stars.
+
+    Raises:
+        InputError: nothing is ingested, a star is not in the survey, blackjax is missing, or other stars were fitted
+            with this sampler before.
+        RunError: the fit could not be finished; starting it again goes on.
+    """
+    if sampler == "nuts" and find_spec("blackjax") is None:
+        raise InputError("--sampler nuts needs blackjax: pip install 'spotcat[mcmc]'")
+    survey = RunFolder(recipe.survey.output)
+    if not survey.store.is_dir():
+        raise InputError(f"{survey.store}: no light-curve store; run `spotcat ingest` first")
+    output = Path(recipe.survey.output) / sampler
+    again = replace(
+        recipe,
+        survey=replace(recipe.survey, output=str(output)),
+        fit=replace(recipe.fit, sampler=sampler, stars=stars),
+    )
+    with owned(again) as folder:
+        if not folder.store.is_symlink():
+            folder.store.symlink_to(Path("..") / survey.store.name)
+    fit_stage(again, site)
+    return finalise_stage(again)
