@@ -20,7 +20,8 @@ from spotcat.fit.posterior import N_DRAWS
 from spotcat.gp.layout import Layout
 from spotcat.gp.sampling import run_chain
 
-CHAINS, WARM_UP = 4, 200
+CHAINS, WARM_UP = 4, 600
+"""A shorter warm-up does not learn the ridge between white noise and the fastest red noise."""
 SEED = 20_11
 
 
@@ -110,7 +111,7 @@ def run_chains(
             return density(middle + scale @ z)
 
         z = jax.scipy.linalg.solve_triangular(scale, start - middle, lower=True)
-        found = run_chain(key, z, round_density, n_draws, WARM_UP, max_num_doublings=6)
+        found = run_chain(key, z, round_density, n_draws, WARM_UP, max_num_doublings=6, dense=True)
         return Chain(middle + found.position @ scale.T, found.divergent.sum())
 
     return map_lanes(one, (begin, owner, keys), count, lanes_for(layout))

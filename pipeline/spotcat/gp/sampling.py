@@ -99,6 +99,7 @@ def run_chain(
     n_draws: int,
     n_warm_up: int,
     max_num_doublings: int = 10,
+    dense: bool = False,
 ) -> Chain:
     """Adapt step size and mass matrix, then draw; for use within ``jax.jit``, where blackjax is installed.
 
@@ -109,11 +110,13 @@ def run_chain(
         n_draws: positions to keep, after those of the warm-up.
         n_warm_up: steps of the warm-up.
         max_num_doublings: of a trajectory.
+        dense: adapt a whole mass matrix, not its diagonal alone.
     """
     import blackjax
 
     warm_key, key = jax.random.split(key)
-    adapt = blackjax.window_adaptation(blackjax.nuts, log_density, max_num_doublings=max_num_doublings)
+    options = {"max_num_doublings": max_num_doublings, "is_mass_matrix_diagonal": not dense}
+    adapt = blackjax.window_adaptation(blackjax.nuts, log_density, **options)
     (state, tuned), _ = adapt.run(warm_key, start, num_steps=n_warm_up)
     step = blackjax.nuts(log_density, **tuned).step
 
