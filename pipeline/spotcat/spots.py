@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from spotcat.toml import Rules, nearest
+from spotcat.toml import Rules
 
 if TYPE_CHECKING:
     from spotcat.settings import FitConfig
@@ -86,12 +86,16 @@ class Spots(NamedTuple):
         """The laws of a recipe."""
         return cls(*(getattr(fit, name) for name in cls._fields))
 
+    @property
+    def words(self) -> dict[str, list[str | float]]:
+        """What a catalog says of them: of each kind its name, then its numbers."""
+        return {kind: [getattr(self, kind), *getattr(self, f"{kind}_numbers")] for kind in LAWS}
+
     def rules(self) -> Rules:
         """What must hold of the names and of their numbers."""
         for kind, laws in LAWS.items():
             name, values = getattr(self, kind), getattr(self, f"{kind}_numbers")
-            words = f"fit.{kind} must be one of {', '.join(laws)}, not {name!r}; {nearest(name, list(laws))}"
-            yield name in laws, words
+            yield name in laws, f"fit.{kind} must be one of {', '.join(laws)}, not {name!r}"
             law = laws.get(name, Law())
             given = f", not {list(values)}" if values else ""
             yield law.holds(values), f"fit.{kind}_numbers of {name!r} {law.words}{given}"
