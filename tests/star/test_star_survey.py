@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import jax
 import numpy as np
 import pytest
@@ -108,3 +110,9 @@ def test_where_there_is_one_time_the_other_does_nothing(name: str) -> None:
         assert entry.prior_life(0.1, 3.0) == entry.prior_life(30.0, 3.0)
         assert np.all(entry.split(20.0, 0.2)[1] == entry.split(20.0, 0.8)[1])
     assert entry.full_size(np.array([4.0, 5.0])).tolist() == [0.0, 0.0]
+
+
+def test_the_physics_page_names_every_law() -> None:
+    page = (Path(__file__).parents[2] / "docs/physics.md").read_text()
+    section = page[page.index("## In a survey") : page.index("## Beside other packages")]
+    assert [name for laws in LAWS.values() for name in laws if f"`{name}`" not in section] == []
