@@ -19,6 +19,7 @@ from spotcat.config import (
     SimulateConfig,
     Site,
     SlurmConfig,
+    Spots,
     SurveyConfig,
     digest,
     load_recipe,
@@ -118,6 +119,18 @@ def test_a_missing_section_is_named(tmp_path: Path) -> None:
         ("fit", "lifetimes = [0.0]", "fit.lifetimes"),
         ("fit", "n_harm = 9", "fit.n_harm"),
         ("fit", "confirm_modes = 6", "fit.confirm_modes"),
+        ("fit", "envelope = 'trapez'", "fit.envelope must be one of trapezoid, exp.*, not 'trapez'"),
+        ("fit", "envelope_numbers = [1]", r"fit.envelope_numbers of 'trapezoid' must be empty, not \[1.0\]"),
+        ("fit", "envelope = 'skewed-gaussian'", r"fit.envelope_numbers of 'skewed-gaussian' must be skewness in 0..20"),
+        ("fit", "visibility = 'limb'", "fit.visibility must be one of small, limb-darkened, facular, not 'limb'"),
+        (
+            "fit",
+            "visibility = 'limb-darkened'\nvisibility_numbers = [0.4]",
+            "fit.visibility_numbers of 'limb-darkened'",
+        ),
+        ("fit", "latitude = 'belt'", "fit.latitude must be one of uniform, area, bands, belts, not 'belt'"),
+        ("fit", "latitude = 'bands'\nlatitude_numbers = [40, 10]", "fit.latitude_numbers of 'bands' must be rising"),
+        ("fit", "latitude = 'belts'\nlatitude_numbers = [20, 0]", r"fit.latitude_numbers of 'belts' must be centre"),
         ("fit", "n_modes = 2\nconfirm_modes = 1", "fit.n_modes"),
         ("fit", "refine_steps = 0", "fit.refine_steps"),
         ("fit", "batch = 0", "fit.batch"),
@@ -144,6 +157,13 @@ def test_an_unusable_survey_is_refused(tmp_path: Path, line: str) -> None:
     text = "".join(old for old in LEAST.splitlines(keepends=True) if not old.startswith(key))
     with pytest.raises(InputError, match=f"survey.{key} must not be"):
         load_recipe(_recipe(tmp_path, f"{text}{line}\n"))
+
+
+def test_a_recipe_chooses_laws_by_name(tmp_path: Path) -> None:
+    text = "[fit]\nenvelope = 'exponential'\nlatitude = 'belts'\nlatitude_numbers = [20, 5.5]\n"
+    fit = load_recipe(_recipe(tmp_path, LEAST + text)).fit
+    assert Spots.of(fit) == Spots("exponential", latitude="belts", latitude_numbers=(20.0, 5.5))
+    assert Spots.of(FitConfig()) == Spots()
 
 
 def test_a_recipe_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from spotcat.settings import SimulateConfig as SimulateConfig
 from spotcat.settings import Site as Site
 from spotcat.settings import SlurmConfig as SlurmConfig
 from spotcat.settings import SurveyConfig as SurveyConfig
+from spotcat.spots import Spots as Spots
 from spotcat.status import RunError
 from spotcat.toml import Rules, build, check, read_toml
 from spotcat.toml import nearest as nearest
@@ -117,6 +118,7 @@ def _recipe_rules(recipe: Recipe) -> Rules:
         (all(0 <= k < 0.9 for k in fit.shears) and len(fit.shears) > 0, "fit.shears must lie in [0, 0.9)"),
         (all(q > 0 for q in fit.lifetimes) and len(fit.lifetimes) > 0, "fit.lifetimes must be positive"),
         (3 <= fit.n_harm <= 8, "fit.n_harm must lie in 3..8"),
+        *Spots.of(fit).rules(),
         (1 <= fit.confirm_modes <= fit.n_modes, "fit.confirm_modes must lie in 1..fit.n_modes"),
         (fit.n_modes >= 3, "fit.n_modes must be at least 3 (the best, its half and its double)"),
         (

@@ -76,6 +76,19 @@ class FitConfig:
     """Spot lifetimes of the search templates, in rotations."""
     n_harm: int = 4
     """Rotation harmonics in the covariance."""
+    envelope: str = "trapezoid"
+    """How spots grow and decay: trapezoid, exponential-plateau, logistic-plateau, exponential, exponential-decay or
+    skewed-gaussian."""
+    envelope_numbers: tuple[float, ...] = ()
+    """The skewness of skewed-gaussian; else none."""
+    visibility: str = "small"
+    """What is seen of them: small (spots), limb-darkened or facular."""
+    visibility_numbers: tuple[float, ...] = ()
+    """The coefficients u1, u2 of limb-darkened; these and the ratio of faculae to spots of facular; else none."""
+    latitude: str = "uniform"
+    """Where they emerge: uniform (in latitude), area (uniform on the sphere), bands or belts."""
+    latitude_numbers: tuple[float, ...] = ()
+    """The edges of bands, centre and width of belts [deg], of either hemisphere; else none."""
     n_modes: int = 5
     """Period modes refined for each star, half and double the best among them."""
     refine_steps: int = 60

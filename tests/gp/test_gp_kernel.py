@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from spotcat import AnalyticKernel, SpotEvolutionModel, TrapezoidSymmetricEnvelope, VisibilityFunction
+from spotcat import AnalyticKernel, SpotEvolutionModel, TrapezoidSymmetricEnvelope, UniformLatitude, VisibilityFunction
 from spotcat.gp.kernel import (
     Rotation,
     _compiled,
@@ -131,7 +131,7 @@ def test_gradients_are_finite_everywhere_and_equal_finite_differences() -> None:
 def test_harmonics_sum_to_the_closed_form() -> None:
     model = SpotEvolutionModel(TrapezoidSymmetricEnvelope(15.0, 5.0), VisibilityFunction(10.0, 0.3, 1.0), 1.0)
     lag = np.arange(48) * 0.5
-    rows = harmonic_covariances(rotation_of(10.0, 0.3, 1.0, 60, 512), lag.size, 0.5)
+    rows = harmonic_covariances(rotation_of(model.visibility, model.latitude, 60, 512), lag.size, 0.5)
     total = np.asarray(rows.sum(0) * model.envelope.R_Gamma(lag))
     np.testing.assert_allclose(total, AnalyticKernel(model).kernel(lag), atol=3e-6 * total[0])
 
@@ -139,7 +139,7 @@ def test_harmonics_sum_to_the_closed_form() -> None:
 @pytest.mark.parametrize("n_time", [64, 320, 2048])
 def test_harmonics_on_a_grid_equal_the_plain_sum(n_time: int) -> None:
     def rotation(x: jax.Array) -> Rotation:
-        return rotation_of(x[0], x[1], x[2], 4, 64)
+        return rotation_of(VisibilityFunction(x[0], x[1], x[2]), UniformLatitude(), 4, 64)
 
     point, dt = jnp.array([3.0, 0.3, 1.0]), 0.25
     levels = jnp.array([0.5, 1.0, 2.0, 0.3, 0.7])

@@ -97,6 +97,7 @@ def test_a_survey_without_stars_has_no_chunks() -> None:
         ({"survey": SurveyConfig("other", "elsewhere", 1)}, set()),
         ({"survey": SurveyConfig("name", "folder", 2)}, {"config"}),
         ({"fit": FitConfig(batch=3)}, {"config"}),
+        ({"fit": FitConfig(latitude="area")}, {"config"}),
         ({"input": InputConfig(author="SPOC")}, {"config"}),
     ],
 )

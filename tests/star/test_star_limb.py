@@ -32,6 +32,16 @@ coefficients = jax.jit(lambda v, phi: v.c_n(phi, 9))
 deficit = jax.jit(lambda v, mu: v.deficit(mu, 1.0))
 
 
+@pytest.mark.parametrize("visibility", CASES[:4])
+def test_closed_coefficients_equal_quadrature_over_what_is_seen(visibility: VisibilityFunction) -> None:
+    x, w = np.polynomial.legendre.leggauss(80)
+    a0, a1, theta = (np.asarray(a) for a in projection(LATITUDES, visibility.inc))
+    longitude = theta[:, None] * (x + 1) / 2
+    seen = np.asarray(deficit(visibility, a0[:, None] + a1[:, None] * np.cos(longitude)))
+    want = np.array([theta / 2 / np.pi * ((seen * np.cos(n * longitude)) @ w) for n in range(10)])
+    np.testing.assert_allclose(coefficients(visibility, LATITUDES), want, atol=1e-8 * want.max())
+
+
 @pytest.mark.parametrize("visibility", CASES)
 def test_coefficients_equal_longitude_averages(visibility: VisibilityFunction) -> None:
     m = 4_000

@@ -19,6 +19,7 @@ from spotcat.gp.kernel import harmonic_covariances
 from spotcat.gp.layout import N_SHAPE, Layout
 from spotcat.gp.priors import negative_log_prior
 from spotcat.gp.whittle import Periodogram, expected_power, negative_log_likelihood, profiled_powers
+from spotcat.star.survey import envelope_of
 
 LIVES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
 """Lifetimes of the map relative to the mode's."""
@@ -26,7 +27,6 @@ SHARES = (0.05, 0.25, 0.45, 0.65, 0.8, 0.95)
 """The plateau's shares of the lifetime."""
 UPDATES = 6
 
-_RAMP = 2 * (1 - 0.5**0.5)
 _FLOOR = 1e-10
 
 
@@ -66,9 +66,10 @@ def envelope_values(
             changed = at.at[3:5].set(envelope).at[5].add(jnp.log(p[0])).at[layout.reds.start :].set(jnp.log(p[1:]))
             return negative_log_likelihood(p @ parts, star) + negative_log_prior(changed, layout)
 
-        life = (jnp.exp(at[3]) + _RAMP * jnp.exp(at[4])) * jnp.array(LIVES)[:, None]
-        share = jnp.array(SHARES)[None, :]
-        envelopes = jnp.log(jnp.stack([share * life, (1 - share) * life / _RAMP], axis=-1))
+        family = envelope_of(layout.spots)
+        life = family.lifetime(jnp.exp(at[3]), jnp.exp(at[4])) * jnp.array(LIVES)[:, None]
+        times = family.split(life, jnp.array(SHARES)[None, :])
+        envelopes = jnp.log(jnp.stack(jnp.broadcast_arrays(*times), axis=-1))
         return envelopes, jax.lax.map(value, envelopes.reshape(-1, 2)).reshape(envelopes.shape[:-1])
 
     return map_lanes(one, (theta, owner), count, 1)

@@ -171,7 +171,7 @@ def _whittle_climbed(modes: Climb, chosen: np.ndarray, n_steps: int, group: _Gro
 
 def _confirmed(modes: Climb, chosen: np.ndarray, n_steps: int, tolerance: float, group: _Group) -> Climb:
     """Climb on with some modes under the exact one, those whose covariance is short on the banded factorisation."""
-    blocks = block_for(support_steps(modes.theta[chosen], group.layout.dt), group.layout)
+    blocks = block_for(support_steps(modes.theta[chosen], group.layout), group.layout)
     for block in np.unique(blocks):
         members = chosen[blocks == block]
 
@@ -218,7 +218,7 @@ def _sampled(modes: Climb, value: np.ndarray, group: _Group) -> Sampled:
         """Evaluated in as many lanes as the padded batch has draws, so that there is one program for each band."""
         flat, owner = theta.reshape(-1, layout.n_theta), np.repeat(np.arange(group.n), theta.shape[1])
         out, room = np.full(len(flat), np.nan), len(stars.y) * theta.shape[1]
-        blocks = block_for(support_steps(flat, layout.dt), layout)
+        blocks = block_for(support_steps(flat, layout), layout)
         for block in np.unique(blocks):
             members = np.flatnonzero(blocks == block)
             lanes, sizes = np.resize(members, room), (layout, n_segments, int(block))

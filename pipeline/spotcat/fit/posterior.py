@@ -11,10 +11,11 @@ import numpy as np
 from jax import Array
 from scipy.special import expit
 
+from spotcat.config import Spots
 from spotcat.fit.climb import positive_definite
 from spotcat.gp.kernel import rotation_of
 from spotcat.gp.layout import KAPPA_MAX, N_SHAPE, Layout, Priors
-from spotcat.star.envelope import TrapezoidSymmetricEnvelope
+from spotcat.star.survey import envelope_of, latitude_of, visibility_of
 
 N_DRAWS = 512
 KEPT_DRAWS = 128
@@ -50,19 +51,22 @@ def quantities(theta: np.ndarray, scale: np.ndarray, layout: Layout) -> Quantiti
         scale: standard deviation of the relative flux, broadcast with the leading axes of `theta`.
         layout: where what is.
     """
-    peq, lspot, tau_spot = np.exp(theta[..., 0]), np.exp(theta[..., 3]), np.exp(theta[..., 4])
+    peq, plateau, decay = np.exp(theta[..., 0]), np.exp(theta[..., 3]), np.exp(theta[..., 4])
     kappa, inc = KAPPA_MAX * expit(theta[..., 1]), np.pi / 2 * expit(theta[..., 2])
-    angles, latitude, rotating = _seen_latitudes(layout.n_harm)
+    angles, latitude, rotating = _seen_latitudes(layout.n_harm, layout.spots)
     prot = peq / (1 - kappa * np.interp(inc, angles, latitude))
-    at_zero = (lspot + 2 * tau_spot / 5) * np.interp(inc, angles, rotating) ** 2
-    lifetime = TrapezoidSymmetricEnvelope(lspot, tau_spot).lifetime()
+    envelope = envelope_of(layout.spots)
+    with jax.enable_x64(True):
+        measures = envelope.at_zero, envelope.lifetime, envelope.support
+        at_zero, lifetime, support = (np.asarray(measure(plateau, decay)) for measure in measures)
+    at_zero = at_zero * np.interp(inc, angles, rotating) ** 2
     return Quantities(
         prot=prot,
         peq=peq,
-        lspot=lspot,
-        tau_spot=tau_spot,
+        lspot=envelope.full_size(plateau),
+        tau_spot=decay,
         spot_lifetime=lifetime,
-        spot_support=lspot + 2 * tau_spot,
+        spot_support=support,
         n_life_rot=lifetime / prot,
         kappa=kappa,
         inc=inc,
@@ -72,12 +76,13 @@ def quantities(theta: np.ndarray, scale: np.ndarray, layout: Layout) -> Quantiti
 
 
 @cache
-def _seen_latitudes(n_harm: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _seen_latitudes(n_harm: int, spots: Spots) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Inclinations [rad], and at each ``<sin^2 phi>`` of the first harmonic and the root of the power of all n >= 1."""
     angles = np.linspace(0.0, np.pi / 2, 257)
 
     def at(inc: Array) -> tuple[Array, Array]:
-        rate, power = rotation_of(2 * jnp.pi, 1.0, inc, n_harm, _NODES)  # rate = cos^2 phi
+        visibility = visibility_of(spots, 2 * jnp.pi, 1.0, inc)
+        rate, power = rotation_of(visibility, latitude_of(spots), n_harm, _NODES)  # rate = cos^2 phi
         return 1 - (power[1] @ rate) / jnp.maximum(power[1].sum(), 1e-300), jnp.sqrt(power[1:].sum())
 
     with jax.enable_x64(True):

@@ -24,11 +24,9 @@ from spotcat.fit.lanes import map_lanes
 from spotcat.gp.composite import red_rows, spot_rows
 from spotcat.gp.layout import KAPPA_MAX, N_RED, Layout
 from spotcat.gp.whittle import Periodogram, expected_power, negative_log_likelihood, periodogram, profiled_powers
-from spotcat.star.envelope import trapezoid_autocorrelation
+from spotcat.star.survey import envelope_of
 
 SCREEN_UPDATES, UPDATES, NULL_UPDATES = 6, 12, 120
-PLATEAU = 0.7
-"""Fraction of a template's lifetime spent on the plateau."""
 SECOND_HARMONIC = 0.25
 """Power of the second harmonic relative to the first that spots give; more is penalised."""
 FURTHER_HARMONICS = 0.3
@@ -86,9 +84,9 @@ def make_bank(level: Level, periods: tuple[float, ...], config: FitConfig) -> Ba
     layout = level.layout
     grid = np.stack(np.meshgrid(periods, config.shears, config.lifetimes, indexing="ij"), axis=-1).reshape(-1, 3)
     period, kappa, rotations = grid.T
-    life = rotations * period
-    templates = np.stack([np.log(period), kappa, np.log(PLATEAU * life), np.log((1 - PLATEAU) * life)], axis=1)
     with jax.enable_x64(True):
+        times = envelope_of(layout.spots).template(rotations * period)
+        templates = np.stack([np.log(period), kappa, *(np.log(np.asarray(t)) for t in times)], axis=1)
         rows = np.asarray(_template_rows(templates, layout))
         noise, ageing = (np.asarray(a, np.float32) for a in _rows_without_rotation(layout))
     return Bank(templates, rows, np.asarray(_without_gaps(rows, noise)), noise, ageing, np.array(periods))
@@ -250,7 +248,8 @@ def _rows_without_rotation(layout: Layout) -> tuple[Array, Array]:
     """Unit-variance covariances of red noise, and of spots that do not rotate for six lifetimes; (3, M) and (6, M)."""
     shortest, longest = jnp.log(4 * layout.dt), jnp.log(layout.n_time * layout.dt / 2)
     lives = jnp.exp(jnp.linspace(shortest, longest, 6))[:, None]
-    ageing = trapezoid_autocorrelation(layout.lag, PLATEAU * lives, (1 - PLATEAU) * lives)
+    envelope = envelope_of(layout.spots)
+    ageing = envelope.autocorrelation(layout.lag, *envelope.template(lives))
     return red_rows(layout), ageing / ageing[:, :1]
 
 

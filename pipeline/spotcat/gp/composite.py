@@ -24,13 +24,14 @@ from jax.typing import ArrayLike
 
 from spotcat.gp.kernel import Rotation, harmonic_covariances, harmonic_slopes, rotation_of
 from spotcat.gp.layout import KAPPA_MAX, N_SHAPE, Layout
-from spotcat.star.envelope import trapezoid_autocorrelation
+from spotcat.star.survey import envelope_of, latitude_of, visibility_of
 
-jax.tree_util.register_dataclass(Layout, data_fields=["dt"], meta_fields=["n_time", "n_harm", "n_latitude", "priors"])
+_STATIC = ["n_time", "n_harm", "n_latitude", "priors", "spots"]
+jax.tree_util.register_dataclass(Layout, data_fields=["dt"], meta_fields=_STATIC)
 
 
 class Shape(NamedTuple):
-    """The physical shape parameters of the spot covariance."""
+    """The physical shape parameters of the spot covariance; the last two are the times of the survey's envelope."""
 
     peq: Array
     kappa: Array
@@ -52,9 +53,9 @@ def shape_of(theta: Array) -> Shape:
 
 def envelope_row(shape: Array, layout: Layout) -> Array:
     """Autocorrelation of the envelope on the grid, 1 at lag zero, shape (M,); `shape` as in ``spot_rows``."""
-    s = shape_of(shape)
-    at_zero = trapezoid_autocorrelation(0.0, s.lspot, s.tau_spot)
-    return trapezoid_autocorrelation(layout.lag, s.lspot, s.tau_spot) / at_zero
+    s, envelope = shape_of(shape), envelope_of(layout.spots)
+    at_zero = envelope.autocorrelation(0.0, s.lspot, s.tau_spot)
+    return envelope.autocorrelation(layout.lag, s.lspot, s.tau_spot) / at_zero
 
 
 def binned_rotation(shape: Array, width: ArrayLike, layout: Layout) -> Rotation:
@@ -63,7 +64,8 @@ def binned_rotation(shape: Array, width: ArrayLike, layout: Layout) -> Rotation:
     Averaging over a bin of width `width` multiplies harmonic n by ``sinc^2(n width / P)``.
     """
     s = shape_of(shape)
-    rate, power = rotation_of(s.peq, s.kappa, s.inc, layout.n_harm, layout.n_latitude)
+    visibility = visibility_of(layout.spots, s.peq, s.kappa, s.inc)
+    rate, power = rotation_of(visibility, latitude_of(layout.spots), layout.n_harm, layout.n_latitude)
     binned = jnp.sinc(jnp.arange(layout.n_harm + 1) * width / s.peq) ** 2
     return Rotation(rate, power * binned[:, None] / power[1:].sum())
 
@@ -153,6 +155,8 @@ def noise_variance(theta: Array, relative: Array) -> Array:
     return jnp.exp(theta[-1]) * relative
 
 
-def support_steps(theta: np.ndarray, dt: float) -> np.ndarray:
+def support_steps(theta: np.ndarray, layout: Layout) -> np.ndarray:
     """Grid steps from which the spots' covariance is zero; `theta` has its coordinates on the last axis."""
-    return np.ceil((np.exp(theta[..., 3]) + 2 * np.exp(theta[..., 4])) / dt)
+    with jax.enable_x64(True):
+        reach = envelope_of(layout.spots).reach(np.exp(theta[..., 3]), np.exp(theta[..., 4]))
+        return np.ceil(np.asarray(reach) / layout.dt)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from spotcat.config import FitConfig
+from spotcat.config import FitConfig, Spots
 from spotcat.gaps import stretches_of
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Grid(NamedTuple):
         from spotcat.gp.layout import Layout, Priors
 
         nodes = 32 if self.n_time <= 1024 else 64
-        return Layout(self.n_time, self.dt, config.n_harm, nodes, Priors.of(config))
+        return Layout(self.n_time, self.dt, config.n_harm, nodes, Priors.of(config), Spots.of(config))
 
     def coarsened(self, factor: int) -> Grid:
         """A grid of `factor` times the step that covers this one."""

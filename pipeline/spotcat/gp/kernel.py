@@ -25,8 +25,9 @@ from jax.typing import ArrayLike
 
 from spotcat.gp.finite import finite_covariance
 from spotcat.star.evolution import SpotEvolutionModel
-from spotcat.star.latitude import Hemispheres, latitude_nodes, uniform_nodes
-from spotcat.star.visibility import fourier_coefficients, phase_autocorrelation, rotation_rate
+from spotcat.star.latitude import Hemispheres, latitude_nodes
+from spotcat.star.laws import LatitudeLaw
+from spotcat.star.visibility import VisibilityFunction, phase_autocorrelation
 
 _LAGS_AT_ONCE = 128
 _CACHED_LAGS = 16
@@ -105,20 +106,19 @@ class Rotation(NamedTuple):
     power: Array
 
 
-def rotation_of(peq: ArrayLike, kappa: ArrayLike, inc: ArrayLike, n_harm: int, n_latitude: int) -> Rotation:
-    """Rates and powers of spots uniform in latitude.
+def rotation_of(visibility: VisibilityFunction, latitude: LatitudeLaw, n_harm: int, n_latitude: int) -> Rotation:
+    """Rates and powers of spots of a law of latitudes that is the same in both hemispheres.
 
     Args:
-        peq: equatorial period [d].
-        kappa: relative shear.
-        inc: inclination [rad].
+        visibility: rotation and inclination of the star.
+        latitude: where spots emerge.
         n_harm: highest harmonic.
-        n_latitude: latitude nodes of one hemisphere.
+        n_latitude: latitude nodes of each interval of the law in one hemisphere.
     """
-    nodes = uniform_nodes(inc, n_latitude)
-    c_squared = fourier_coefficients(nodes.phi, inc, n_harm) ** 2 + fourier_coefficients(-nodes.phi, inc, n_harm) ** 2
+    nodes = latitude_nodes(latitude, visibility.inc, n_latitude)
+    c_squared = visibility.c_n(nodes.phi, n_harm) ** 2 + visibility.c_n(-nodes.phi, n_harm) ** 2
     twice = jnp.where(jnp.arange(n_harm + 1) == 0, 1.0, 2.0)[:, None]
-    return Rotation(rotation_rate(nodes.phi, peq, kappa), nodes.weight * c_squared * twice)
+    return Rotation(visibility.omega_0(nodes.phi), nodes.north * c_squared * twice)
 
 
 def harmonic_covariances(rotation: Rotation, n_time: int, dt: float | Array) -> Array:

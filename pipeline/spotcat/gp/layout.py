@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spotcat.config import FitConfig
+from spotcat.config import FitConfig, Spots
 
 KAPPA_MAX = 0.7
 N_SHAPE, N_RED = 5, 3
@@ -43,6 +43,7 @@ class Layout:
         n_harm: highest rotation harmonic.
         n_latitude: latitude nodes of one hemisphere.
         priors: of the parameters.
+        spots: the laws of the spots.
     """
 
     n_time: int
@@ -50,6 +51,7 @@ class Layout:
     n_harm: int
     n_latitude: int
     priors: Priors
+    spots: Spots
 
     @property
     def n_theta(self) -> int:

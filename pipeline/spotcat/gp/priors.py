@@ -7,6 +7,7 @@ from jax import Array
 
 from spotcat.gp.composite import shape_of
 from spotcat.gp.layout import Layout
+from spotcat.star.survey import envelope_of
 
 
 def negative_log_prior(theta: Array, layout: Layout) -> Array:
@@ -25,7 +26,8 @@ def negative_log_prior(theta: Array, layout: Layout) -> Array:
     """
     s, priors = shape_of(theta), layout.priors
     levels, reds = theta[layout.levels], theta[layout.reds]
-    life = jnp.log((s.lspot + s.tau_spot) / s.peq / priors.min_rotations)
+    own_life = envelope_of(layout.spots).prior_life(s.lspot, s.tau_spot)
+    life = jnp.log(own_life / s.peq / priors.min_rotations)
     return 0.5 * (
         (s.kappa / priors.shear) ** 2
         + (jnp.minimum(life, 0.0) / priors.min_rotations_width) ** 2

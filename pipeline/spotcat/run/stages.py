@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any
 
 from spotcat import __version__
-from spotcat.config import Recipe, Site, digest
+from spotcat.config import Recipe, Site, Spots, digest
 from spotcat.run.account import write_account
 from spotcat.run.environment import heal, prepared
 from spotcat.run.events import recorded
@@ -233,6 +233,7 @@ def catalog_attributes(recipe: Recipe, work: Work) -> dict[str, Any]:
         "seed": recipe.survey.seed,
         "spotcat_version": __version__,
         "fit_parameters": list(specs[0].layout(recipe.fit).names) if specs else [],
+        "spots": Spots.of(recipe.fit).words,
         **{f"{name}_hash": value for name, value in work.hashes.items()},
         "parts_hash": digest([[chunk.name, work.done[chunk.name].checksum] for chunk in work.chunks]),
     }

@@ -49,6 +49,10 @@ class Envelope(Protocol):
         """Autocorrelation of ``Gamma**2`` [d] at `lag` [d]."""
         ...
 
+    def at_zero(self) -> Any:
+        """``R_Gamma`` at lag zero [d]."""
+        ...
+
     def Gamma_hat_sq(self, omega: ArrayLike) -> Array:
         """Fourier transform of ``R_Gamma`` [d^2] at angular frequency `omega` [rad/d]."""
         ...
@@ -185,6 +189,10 @@ class TrapezoidSymmetricEnvelope(EnvelopeBase):
     def lifetime(self) -> Any:
         """Full width at half maximum of the spot's area, ``Gamma**2`` [d]."""
         return self.lspot + 2 * self.tau_spot * (1 - 0.5**0.5)
+
+    def at_zero(self) -> Any:
+        """``R_Gamma`` at lag zero [d]."""
+        return self.lspot + 2 * self.tau_spot / 5
 
     def Gamma(self, t: ArrayLike) -> Array:
         """Relative radius at time `t` [d] from the middle of the plateau."""

@@ -71,7 +71,7 @@ def polynomial_coefficients(phi: ArrayLike, inc: ArrayLike, polynomial: Array, n
     order = jnp.arange(1, n_harm + m + 1).reshape(-1, *[1] * a0.ndim)
     waves = jnp.concatenate([theta[None], jnp.sin(order * theta) / order])
     place = jnp.abs(jnp.arange(n_harm + 1)[:, None] - jnp.arange(-m, m + 1)[None, :])
-    return jnp.einsum("k...,nk...->n...", series, waves[place]) / jnp.pi
+    return jnp.sum(series * waves[place], axis=1) / jnp.pi
 
 
 def cap_deficit(alpha: ArrayLike, cos_beta: ArrayLike, u1: ArrayLike = 0.0, u2: ArrayLike = 0.0) -> Array:

@@ -54,6 +54,10 @@ class EnvelopeBase(Parameters):
         """Autocorrelation of ``Gamma**2`` [d] at `lag` [d]."""
         return quadrature.autocorrelation(self.area, self.edges(), lag)
 
+    def at_zero(self) -> Any:
+        """``R_Gamma`` at lag zero [d]."""
+        return self.R_Gamma(0.0)
+
     def get_sympy(self) -> dict[str, Any]:
         """Print the closed forms as LaTeX and return them as SymPy expressions."""
         from spotcat.star import symbolic

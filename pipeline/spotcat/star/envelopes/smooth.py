@@ -24,7 +24,10 @@ _NEWTON = 30
 _PARTS = 17
 _BELL = 1.0
 """Half a plateau, in units of the ramp, below which the closed forms of the logistic plateau would cancel."""
-_BELL_NODES = np.arange(-22.0, 22.01, 0.4)
+_STEP, _FAR = 0.4, 80.0
+_BELL_NODES = np.exp(np.arange(0.0, 22.01, _STEP))
+_BELL_WEIGHTS = np.where(np.arange(_BELL_NODES.size) == 0, _STEP, 2 * _STEP)
+"""The rule on one side of its middle, about which the product of two shifted areas is even."""
 
 
 def _ln_skewed(x: ArrayLike, n: ArrayLike) -> Array:
@@ -187,7 +190,18 @@ class LogisticPlateauEnvelope(EnvelopeBase):
         coth, coth_half = coth_moments(2 * h)[0] / h, 2 * coth_moments(h)[0] / h
         bracket = coth**2 * (w_up - 2 * w + w_down) - 2 * coth * (d_up - d_down) + s_up + 2 * s + s_down
         closed = self.tau_spot * coth_half**4 * bracket
-        short = LogisticPlateauEnvelope(2 * jnp.where(bell, half, 0.0), jnp.ones_like(half))
-        x, shift = constant(_BELL_NODES), jnp.where(bell, r, 0.0)[..., None] / 2
-        product = short.area(x + shift) * short.area(x - shift)
-        return jnp.where(bell, self.tau_spot * (x[1] - x[0]) * jnp.sum(product, axis=-1), closed)
+
+        def with_short() -> Array:
+            # In exponentials of node and shift the area needs no transcendental function of both.
+            q = jnp.exp(-jnp.where(bell, half, 0.0))[..., None]
+            shift = jnp.exp(jnp.clip(jnp.where(bell, r, 0.0), -_FAR, _FAR) / 2)[..., None]
+            product = _bell_area(q, shift) * _bell_area(q, 1 / shift)
+            return jnp.where(bell, self.tau_spot * jnp.sum(constant(_BELL_WEIGHTS) * product, axis=-1), closed)
+
+        return jax.lax.cond(jnp.any(bell), with_short, lambda: closed)
+
+
+def _bell_area(q: Array, shift: Array) -> Array:
+    """Area of a logistic plateau at the nodes, shifted, with ``q = exp(-l/2 tau)`` and `shift` an exponential too."""
+    e = shift * constant(_BELL_NODES)
+    return ((1 + q) ** 2 / (1 + q * q + q * (e + 1 / e))) ** 2
