@@ -44,7 +44,6 @@ def test_lags_within_stretches_stay_and_all_others_are_longer() -> None:
         piece = found.of(time)
         closed = time - found.shift[piece]
         assert (np.diff(closed) > 0).all()
-        np.testing.assert_allclose(found.opened(closed), time)
         assert closed[-1] - closed[0] == pytest.approx(found.span)
         for i in range(len(found.begin) - 1):
             own, next_ = closed[piece == i], closed[piece == i + 1]

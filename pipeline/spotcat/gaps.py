@@ -46,11 +46,6 @@ class Stretches(NamedTuple):
         """Which stretch each measurement belongs to, integers of the shape of `time`."""
         return np.searchsorted(self.begin, time, side="right") - 1
 
-    def opened(self, time: np.ndarray) -> np.ndarray:
-        """Times [d] as they were before the gaps were closed; what lies in a gap is counted from the stretch before."""
-        starts = self.begin - self.shift
-        return time + self.shift[np.maximum(np.searchsorted(starts, time, side="right") - 1, 0)]
-
 
 def stretches(begin: np.ndarray, end: np.ndarray) -> Stretches:
     """Close the long gaps between intervals of measurements.

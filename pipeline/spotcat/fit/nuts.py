@@ -20,8 +20,11 @@ from spotcat.fit.posterior import N_DRAWS
 from spotcat.gp.layout import Layout
 from spotcat.gp.sampling import run_chain
 
-CHAINS, WARM_UP = 4, 600
-"""A shorter warm-up does not learn the ridge between white noise and the fastest red noise."""
+CHAINS, WARM_UP, LENGTH = 4, 600, 512
+"""Chains, steps of their warm-up and draws of each, of which so many are kept that all have N_DRAWS.
+
+A shorter warm-up does not learn the ridge between white noise and the fastest red noise, and shorter chains do not
+walk along it."""
 SEED = 20_11
 
 
@@ -53,7 +56,7 @@ def nuts_sample(draws: np.ndarray, stars: GridStar, layout: Layout, n_segments: 
     lanes = [np.resize(a, (room, *a.shape[1:])) for a in (begin.reshape(-1, n_theta), owner)]
     # Every star has the same keys: its draws do not depend on its neighbours.
     keys = np.resize(np.asarray(jax.random.split(jax.random.key_data(jax.random.key(SEED)), CHAINS)), (room, 2))
-    sizes = layout, n_segments, N_DRAWS // CHAINS
+    sizes = layout, n_segments, LENGTH
     padded = [np.resize(a, (len(stars.y), *a.shape[1:])) for a in (centre, factor)]
     chains = run_chains(*lanes, keys, stars, *padded, n * CHAINS, *sizes)
     theta = np.asarray(chains.theta)[: n * CHAINS].reshape(n, CHAINS, -1, n_theta)
@@ -63,7 +66,7 @@ def nuts_sample(draws: np.ndarray, stars: GridStar, layout: Layout, n_segments: 
         np.asarray(f(by_chain)).reshape(n_theta, n) for f in (effective_sample_size, potential_scale_reduction)
     )
     return Sampled(
-        theta=theta.reshape(n, -1, n_theta),
+        theta=theta[:, :, :: LENGTH * CHAINS // N_DRAWS].reshape(n, -1, n_theta),
         n_eff=n_eff.min(axis=0),
         pareto_k=np.full(n, np.nan),
         r_hat=r_hat.max(axis=0),
