@@ -17,8 +17,11 @@ from spotcat.gp.grid import Grid
 from spotcat.gp.kernel import rotation_of
 from spotcat.gp.layout import Layout
 from spotcat.gp.likelihood import log_likelihood
+from spotcat.star.envelope import Envelope
 from spotcat.star.latitude import latitude_nodes
+from spotcat.star.laws import LatitudeLaw
 from spotcat.star.survey import envelope_of, latitude_of, visibility_of
+from spotcat.star.visibility import VisibilityFunction
 
 M, DT, WIDTH = 128, 0.5, 0.2
 BELTS, BANDS = ("belts", (20.0, 5.0)), ("bands", (10.0, 40.0))
@@ -71,16 +74,23 @@ def test_derivatives_equal_finite_differences(name: str) -> None:
             assert not slope.any()
 
 
+@jax.jit
+def parts(envelope: Envelope, visibility: VisibilityFunction, law: LatitudeLaw, lag: jax.Array) -> tuple:
+    """What the objects say: ``R_Gamma``; at many latitudes rates, weights and coefficients north and south."""
+    nodes = latitude_nodes(law, visibility.inc, 256)
+    c = tuple(visibility.c_n(side * nodes.phi, 4) for side in (1, -1))
+    rows = envelope.R_Gamma(jnp.concatenate([jnp.zeros(1), lag]))
+    return rows, visibility.omega_0(nodes.phi), (nodes.north, nodes.south), c
+
+
 def plainly(name: str, theta: np.ndarray) -> np.ndarray:
     """Covariance of the spots alone, never cut off, by plain sums over many latitudes."""
     choice, layout = CHOICES[name], layout_of(name)
     with jax.enable_x64(True):
         peq, kappa, inc, plateau, decay = (float(x) for x in shape_of(jnp.asarray(theta)))
-        rows = np.asarray(envelope_of(choice).make(plateau, decay).R_Gamma(np.concatenate([[0.0], layout.lag])))
-        nodes = latitude_nodes(latitude_of(choice), inc, 256)
-        visibility = visibility_of(choice, peq, kappa, inc)
-        c = [np.asarray(visibility.c_n(side * nodes.phi, layout.n_harm)) for side in (1, -1)]
-        rate, weights = np.asarray(visibility.omega_0(nodes.phi)), (np.asarray(nodes.north), np.asarray(nodes.south))
+        envelope, visibility = envelope_of(choice).make(plateau, decay), visibility_of(choice, peq, kappa, inc)
+        found = parts(envelope, visibility, latitude_of(choice), layout.lag)
+        rows, rate, weights, c = jax.tree.map(np.asarray, found)
         levels = np.asarray(spot_levels(jnp.asarray(theta), layout))
     order = np.arange(layout.n_harm + 1)
     power = np.where(order == 0, 1, 2)[:, None] * sum(w * x**2 for w, x in zip(weights, c, strict=True))
@@ -126,14 +136,14 @@ def value(k: jax.Array, noise: jax.Array, y: jax.Array) -> jax.Array:
 
 def test_no_law_of_latitudes_has_nodes_worse_placed_than_the_uniform_one() -> None:
     """The 32 nodes of a fit against 512, for a star of strong shear over 25 periods."""
-    lag = np.linspace(0, 100, 100)[:, None]
+    lag, rotation = np.linspace(0, 100, 100)[:, None], jax.jit(rotation_of, static_argnums=(2, 3))
 
     def worst(choice: Spots) -> float:
         errors = []
         for inc in (0.4, 1.4):
             sums = []
             for n in (32, 512):
-                r = rotation_of(visibility_of(choice, 4.0, 0.3, inc), latitude_of(choice), 2, n)
+                r = rotation(visibility_of(choice, 4.0, 0.3, inc), latitude_of(choice), 2, n)
                 sums.append(np.cos(lag * np.asarray(r.rate)) @ np.asarray(r.power[1]) / float(r.power[1].sum()))
             errors.append(abs(sums[0] - sums[1]).max())
         return max(errors)

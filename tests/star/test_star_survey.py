@@ -25,6 +25,8 @@ from spotcat.star.survey import (
 CHOICES = {name: Spots(name, law.high) for name, law in LAWS["envelope"].items()}
 ONE_TIME = {"exponential", "exponential-decay", "skewed-gaussian"}
 LAG = np.linspace(0, 80, 33)
+measured = jax.jit(lambda e: (e.lifetime(), e.kernel_support(), e.R_Gamma(0.0), e.R_Gamma(LAG)))
+rows = jax.jit(lambda entry, *times: entry.autocorrelation(*times), static_argnums=0)
 
 
 def test_every_name_makes_something() -> None:
@@ -54,18 +56,14 @@ def test_an_entry_says_what_its_envelope_says(name: str) -> None:
     assert entry is envelope_of(CHOICES[name])  # static under jit: another object would compile again
     with jax.enable_x64(True):
         for plateau, decay in [(0.5, 2.0)] if name in ONE_TIME else [(12.0, 3.0), (0.5, 2.0)]:
-            own = entry.make(plateau, decay)
-            for got, want in (
-                (entry.lifetime(plateau, decay), own.lifetime()),
-                (entry.support(plateau, decay), own.kernel_support()),
-                (entry.at_zero(plateau, decay), own.R_Gamma(0.0)),
-            ):
-                assert float(got) == pytest.approx(float(want), rel=1e-7)
+            lifetime, support, at_zero, whole = measured(entry.make(plateau, decay))
+            assert float(entry.lifetime(plateau, decay)) == pytest.approx(float(lifetime), rel=1e-7)
+            assert float(entry.support(plateau, decay)) == pytest.approx(float(support), rel=1e-7)
+            assert float(entry.at_zero(plateau, decay)) == pytest.approx(float(at_zero), rel=1e-7)
             reach = float(entry.reach(plateau, decay))
-            assert reach == pytest.approx(float(own.kernel_support()) * (1 if name == "trapezoid" else REACH))
-            row = np.asarray(entry.autocorrelation(LAG, plateau, decay))
-            inside = reach > LAG
-            np.testing.assert_allclose(row, np.where(inside, own.R_Gamma(LAG), 0.0), atol=1e-14)
+            assert reach == pytest.approx(float(support) * (1 if name == "trapezoid" else REACH))
+            row, inside = np.asarray(rows(entry, LAG, plateau, decay)), reach > LAG
+            np.testing.assert_allclose(row, np.where(inside, whole, 0.0), atol=1e-14)
             assert row[0] > 0 and not row[~inside].any()
 
 
@@ -76,10 +74,10 @@ def test_arrays_of_times_give_what_each_gives(name: str) -> None:
     with jax.enable_x64(True):
         measures = entry.lifetime, entry.support, entry.reach, entry.at_zero
         several = [np.asarray(measure(plateau, decay)) for measure in measures]
-        several.append(np.asarray(entry.autocorrelation(LAG, plateau, decay)))
+        several.append(np.asarray(rows(entry, LAG, plateau, decay)))
         for i in range(2):
             times = float(plateau[i, 0]), float(decay[i, 0])
-            each = [*(measure(*times) for measure in measures), entry.autocorrelation(LAG, *times)]
+            each = [*(measure(*times) for measure in measures), rows(entry, LAG, *times)]
             for both, one in zip(several, each, strict=True):
                 np.testing.assert_allclose(both[i], np.broadcast_to(one, both[i].shape), rtol=1e-12, atol=1e-14)
 

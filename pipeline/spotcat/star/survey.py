@@ -141,8 +141,9 @@ class _OneTime(SurveyEnvelope):
 def _of_unit(make: Callable[[Any, Any], Envelope]) -> tuple[float, float, float]:
     """``R_Gamma`` at lag zero, support and lifetime of an envelope of decay 1, whatever is being traced."""
     with jax.ensure_compile_time_eval(), jax.enable_x64(True):
-        one = make(1.0, 1.0)
-        return float(one.at_zero()), float(one.kernel_support()), float(one.lifetime())
+        measured = jax.jit(lambda e: (e.at_zero(), e.kernel_support(), e.lifetime()))(make(1.0, 1.0))
+        at_zero, support, lifetime = (float(x) for x in measured)
+    return at_zero, support, lifetime
 
 
 _ENVELOPES: dict[str, Callable[..., SurveyEnvelope]] = {
