@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -13,7 +16,10 @@ from spotcat.catalog.validate import validate
 from spotcat.config import Recipe, Site, Spots, load_recipe
 from spotcat.fit.buckets import choose_bucket
 from spotcat.fit.engine import fit_stars
+from spotcat.gp.composite import covariance
+from spotcat.gp.grid import Grid
 from spotcat.ingest.store import LightCurveStore
+from spotcat.report.fitted import load_fitted
 from spotcat.run.stages import run_survey
 from spotcat.star.survey import envelope_of, latitude_of, visibility_of
 
@@ -101,3 +107,15 @@ def test_a_batch_gives_what_one_by_one_gives(recipe: Recipe) -> None:
     alone = fit_stars([star], choose_bucket(float(np.ptp(star.time)), 0.5, 1, recipe.fit), recipe.fit, len(STARS))
     for name in ("prot", "spot_lifetime", "spot_lifetime_upper", "sigma_k", "kappa", "lnl_rotation"):
         assert alone.columns[name][0] == pytest.approx(float(catalog[name].values[1]), rel=1e-6), name
+
+
+@pytest.mark.slow
+def test_a_star_is_drawn_with_the_covariance_of_its_laws(recipe: Recipe) -> None:
+    star = load_fitted(Path(recipe.survey.output) / "catalog.zarr", "star0")
+    layout = Grid(star.grid.y.size, star.dt).layout(recipe.fit)
+    theta, other = star.row["fit_vector"], replace(layout, spots=Spots())
+    with jax.enable_x64(True):
+        fitted = jax.jit(covariance)
+        own, default = (np.asarray(fitted(jnp.asarray(theta), star.grid.width, one)) for one in (layout, other))
+    np.testing.assert_allclose(star.prediction.covariance, own, atol=1e-9 * own[0])
+    assert np.max(np.abs(default - own)) > 0.01 * own[0]
