@@ -38,6 +38,7 @@ def test_chosen_stars_are_sampled_beside_their_survey(undisturbed: Path, tmp_pat
     unknown = spotcat("fit", recipe, "--stars", "star1")
     assert unknown.returncode == 2
     assert "fit.stars: no star 'star1' in the survey; did you mean 'star0" in unknown.stderr
+    assert not (run / "importance").exists()
     alone = spotcat("fit", recipe, "--sampler", "nuts")
     assert alone.returncode == 2
     assert "--sampler needs --stars" in alone.stderr

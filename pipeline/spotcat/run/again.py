@@ -29,17 +29,20 @@ def fit_again(recipe: Recipe, site: Site, sampler: str, stars: tuple[str, ...]) 
             with this sampler before.
         RunError: the fit could not be finished; starting it again goes on.
     """
+    from spotcat.ingest.store import LightCurveStore
+    from spotcat.run.plan import chosen
+
     if sampler == "nuts" and find_spec("blackjax") is None:
         raise InputError("--sampler nuts needs blackjax: pip install 'spotcat[mcmc]'")
     survey = RunFolder(recipe.survey.output)
-    if not survey.store.is_dir():
-        raise InputError(f"{survey.store}: no light-curve store; run `spotcat ingest` first")
     output = Path(recipe.survey.output) / sampler
     again = replace(
         recipe,
         survey=replace(recipe.survey, output=str(output)),
         fit=replace(recipe.fit, sampler=sampler, stars=stars),
     )
+    # Before there is a folder: a mistyped name must not become the recipe that the right one differs from.
+    chosen(LightCurveStore(survey.store).stars, again.fit)
     with owned(again) as folder:
         if not folder.store.is_symlink():
             folder.store.symlink_to(Path("..") / survey.store.name)
