@@ -46,7 +46,7 @@ def fetch(options: argparse.Namespace) -> None:
 
     if options.jobs < 1 or options.retries < 0 or options.radius < 0 or min(options.rate, options.timeout) <= 0:
         raise InputError("--jobs, --rate and --timeout must be positive, --retries and --radius not negative")
-    numbers = [number.strip() for number in options.campaigns.split(",") if number.strip()]
+    numbers = _listed(options.campaigns)
     if not all(number.isdecimal() for number in numbers):
         raise InputError(f"--campaigns must be numbers with commas between them, got {options.campaigns!r}")
     request = Request(options.author, tuple(map(int, numbers)), options.cadence, options.radius)
@@ -65,7 +65,7 @@ def fit(options: argparse.Namespace) -> None:
     from spotcat.run.stages import fit_stage
 
     recipe, site = load_recipe(options.recipe), load_site(options.site)
-    stars = tuple(name.strip() for name in (options.stars or "").split(",") if name.strip())
+    stars = tuple(_listed(options.stars or ""))
     if stars:
         _print_summary(fit_again(recipe, site, options.sampler or "importance", stars))
     elif options.sampler:
@@ -79,6 +79,11 @@ def finalise(options: argparse.Namespace) -> None:
     from spotcat.run.stages import finalise_stage
 
     _print_summary(finalise_stage(load_recipe(options.recipe)))
+
+
+def _listed(text: str) -> list[str]:
+    """What stands between the commas of an option."""
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _print_summary(summary: CatalogSummary) -> None:
@@ -177,7 +182,7 @@ def show(options: argparse.Namespace) -> None:
 def report(options: argparse.Namespace) -> None:
     from spotcat.report.survey_page import report
 
-    stars = None if options.stars is None else [name.strip() for name in options.stars.split(",") if name.strip()]
+    stars = None if options.stars is None else _listed(options.stars)
     print(report(options.catalog, options.out, options.literature, stars, options.validation))
 
 

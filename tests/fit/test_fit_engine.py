@@ -17,6 +17,8 @@ from spotcat.fit.confirm import GridStar, confirm, exact_derivatives
 from spotcat.fit.engine import fit_stars
 from spotcat.fit.envelopes import envelope_values
 from spotcat.fit.lanes import map_lanes
+from spotcat.fit.levels import search_stars
+from spotcat.fit.modes import fit_modes
 from spotcat.fit.refine import expected_and_jacobian, refine
 from spotcat.fit.search import search
 from spotcat.gp.composite import covariance
@@ -61,6 +63,22 @@ def test_a_batch_gives_what_one_by_one_gives(stars: list[Star], table: FitTable)
         for key in ("prot", "prot_lower", "lspot", "lnl_rotation", "p_acf"):
             assert alone.columns[key][0] == pytest.approx(table.columns[key][i], rel=1e-6)
         np.testing.assert_allclose(alone.arrays["fit_vector"][0], table.arrays["fit_vector"][i], atol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_search_that_knows_only_the_double_period_ends_at_the_period(stars: list[Star], table: FitTable) -> None:
+    spec = choose_bucket(149.5, 0.5, 1, CONFIG)
+    clear = np.argsort(-table.columns["lnl_rotation"])[:3]
+    chosen = [stars[i] for i in clear]
+    assert within(table.columns["prot"][clear], chosen) == 1
+    batch = grid_stars(chosen + [chosen[-1]] * 13, spec.whole)
+    with jax.enable_x64(True):
+        starts = search_stars(chosen + [chosen[-1]] * 13, 3, spec, CONFIG)
+        templates = starts.templates.copy()
+        near = np.linspace(-0.12, 0.12, templates.shape[1])
+        templates[:, :, 0] = np.log([2 * star.photometric for star in chosen])[:, None] + near
+        fit = fit_modes(batch, starts._replace(templates=templates), spec.whole, spec.n_segments, CONFIG)
+    assert within(fit.best.prot, chosen) == 1
 
 
 @pytest.mark.slow

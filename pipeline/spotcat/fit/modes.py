@@ -21,6 +21,7 @@ from spotcat.fit.envelopes import best_envelopes, envelope_values
 from spotcat.fit.importance import Sampled, importance_sample, mixture_at
 from spotcat.fit.levels import Starts
 from spotcat.fit.posterior import Quantities, laplace_draws, quantities
+from spotcat.fit.ranking import ALIAS, lnodds_at, ranking
 from spotcat.fit.refine import lanes_for, refine
 from spotcat.fit.search import null_value
 from spotcat.gp.composite import support_steps
@@ -30,14 +31,16 @@ from spotcat.gp.whittle import Periodogram, periodogram
 
 SCREEN_STEPS = 8
 """Refine steps after which only the modes that will be confirmed go on."""
-SAME_PERIOD = 0.05
-"""Modes closer than this in ln P are one: half and double periods may climb to where another mode is."""
-ALIAS = 0.15
-"""Modes this close in ln P to half or double the best period are its alias."""
-CONFIRM_MARGIN = 8.0
-"""A mode this much worse under the Whittle likelihood is not worth an exact one; the best exact mode was never more
-than 2.5 behind on 96 simulated stars."""
+CONFIRM_MARGIN, HALF_MARGIN = 8.0, 30.0
+"""A mode this much worse under the Whittle likelihood is not worth an exact one.
+
+Among different periods the best exact mode was never more than 2.5 behind on 96 simulated stars.  Half the best period
+is another matter: the Whittle likelihood knows no offsets, which take away from a long period what it takes for power.
+"""
 STEPS_LIKE_THE_NEXT = 10
+CLEAR = 25.0
+"""Stars so much above no rotation are searched for a better period than the search's; in weaker ones the more modes
+are climbed, the more often noise wins."""
 PRECISE, ENVELOPE_MARGIN, OTHER_ENVELOPES = 100.0, 100.0, 2
 """Modes so much above no rotation, and not so much behind the best, are climbed again from so many other envelopes."""
 SAMPLED_MARGIN = 8.0
@@ -101,10 +104,10 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
     start = starting_points(starts.templates, starts.powers.astype(float), layout).reshape(n * k, -1)
     start = np.concatenate([start, np.repeat(start[-1:], (len(batch.y) - n) * k, axis=0)])
     refined = _refined(begin_at(start), group)
-    likely = _likeliest(refined, CONFIRM_MARGIN, group)
+    likely = np.union1d(_likeliest(refined, CONFIRM_MARGIN, group), _halves(refined, group))
     confirmed = _confirmed(begin_at(refined.theta), likely, config.confirm_steps, CONFIRM_TOLERANCE, group)
     value = _comparable(confirmed, refined, group)
-    places, distinct = _ranking(value, confirmed.theta, group)
+    places, distinct = ranking(value, confirmed.theta, n, k)
     first, second = places[:, 0], places[:, 1]
     polished = _confirmed(confirmed, first, config.polish_steps, POLISH_TOLERANCE, group)
     theta, scale = polished.theta[first], batch.scale[:n]
@@ -120,8 +123,8 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
         left=polished.left[first],
         gain=group.null[:n] - refined.value[: n * k].reshape(n, k).min(axis=1),
         lnodds=np.where(distinct[:, 1], value[first] - value[second], np.nan),
-        half_lnodds=_lnodds_at(-np.log(2), value, confirmed.theta, group),
-        double_lnodds=_lnodds_at(np.log(2), value, confirmed.theta, group),
+        half_lnodds=lnodds_at(-np.log(2), value, confirmed.theta, n, k),
+        double_lnodds=lnodds_at(np.log(2), value, confirmed.theta, n, k),
         dt=np.full(n, grid.dt),
         best=quantities(theta, scale, layout),
         draws=quantities(draws, scale[:, None], layout),
@@ -131,11 +134,45 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
 
 
 def _refined(modes: Climb, group: _Group) -> Climb:
-    """Every mode for a few steps, then those that are worth confirming to the end."""
+    """Every mode for a few steps, those that may be worth confirming to the end, then from other spots."""
     n_steps = group.config.refine_steps
     modes = _whittle_climbed(modes, np.arange(group.n * group.k), min(SCREEN_STEPS, n_steps), group)
-    modes = _whittle_climbed(modes, _likeliest(modes, CONFIRM_MARGIN, group), n_steps, group)
-    return _with_other_envelopes(modes, group)
+    most = np.where(_clear(modes, group), group.k, group.config.confirm_modes)
+    modes = _whittle_climbed(modes, _likeliest(modes, CONFIRM_MARGIN, group, most), n_steps, group)
+    return _with_other_envelopes(_with_half_the_period(modes, group), group)
+
+
+def _clear(modes: Climb, group: _Group) -> np.ndarray:
+    """Which stars have a mode clearly above no rotation; shape (n,)."""
+    return group.null[: group.n] - modes.value[: group.n * group.k].reshape(group.n, group.k).min(axis=1) > CLEAR
+
+
+def _with_half_the_period(modes: Climb, group: _Group) -> Climb:
+    """Climb from a clear star's best spots at half their period, in the place of its worst mode if that is worse.
+
+    The search scales lifetimes with the period: from half of it a climb starts at half the lifetime, and ends where
+    the side lobes of the wrong envelope catch it.
+    """
+    places = ranking(modes.value, modes.theta, group.n, group.k)[0][_clear(modes, group)]
+    if not places.size:
+        return modes
+    best, worst = places[:, 0], places[:, -1]
+    theta = modes.theta.copy()
+    theta[worst] = modes.theta[best]
+    theta[worst, 0] -= np.log(2)
+    theta[worst, 1:3] = modes.begin[best, 1:3]
+    theta[worst, group.layout.levels] = 0.0
+    again = _whittle_climbed(begin_at(theta), worst, group.config.refine_steps, group)
+    return _better_of(modes, again, worst)
+
+
+def _better_of(modes: Climb, again: Climb, chosen: np.ndarray) -> Climb:
+    """The modes, those of the chosen replaced that ended higher when climbed again."""
+    better = chosen[again.value[chosen] < modes.value[chosen]]
+    out = jax.tree.map(np.array, modes)
+    for old, new in zip(out, again, strict=True):
+        old[better] = new[better]
+    return out
 
 
 def _with_other_envelopes(modes: Climb, group: _Group) -> Climb:
@@ -152,10 +189,7 @@ def _with_other_envelopes(modes: Climb, group: _Group) -> Climb:
         theta = modes.theta.copy()
         theta[chosen, 3:5] = envelope
         again = _whittle_climbed(begin_at(theta), chosen, group.config.refine_steps, group)
-        better = chosen[again.value[chosen] < modes.value[chosen]]
-        modes = jax.tree.map(np.array, modes)
-        for old, new in zip(modes, again, strict=True):
-            old[better] = new[better]
+        modes = _better_of(modes, again, chosen)
     return modes
 
 
@@ -185,26 +219,15 @@ def _confirmed(modes: Climb, chosen: np.ndarray, n_steps: int, tolerance: float,
 
 def _comparable(confirmed: Climb, refined: Climb, group: _Group) -> np.ndarray:
     """Exact values, and for modes without one the Whittle value, shifted by how the two differ at the best mode."""
-    best = _ranking(refined.value, refined.theta, group)[0][:, 0]
+    best = ranking(refined.value, refined.theta, group.n, group.k)[0][:, 0]
     with np.errstate(invalid="ignore"):  # a star without a finite mode
         shift = np.resize(confirmed.value[best] - refined.value[best], len(refined.value) // group.k)
     return np.where(np.isfinite(confirmed.value), confirmed.value, refined.value + np.repeat(shift, group.k))
 
 
-def _lnodds_at(shift: float, value: np.ndarray, theta: np.ndarray, group: _Group) -> np.ndarray:
-    """ln odds against the best mode of the best one near `shift` from it in ln P; NaN where there is none."""
-    n, k = group.n, group.k
-    lower = np.where(np.isfinite(value), value, np.inf)[: n * k].reshape(n, k)
-    ln_period = theta[: n * k, 0].reshape(n, k)
-    best = np.argmin(lower, axis=1)[:, None]
-    there = np.abs(ln_period - np.take_along_axis(ln_period, best, axis=1) - shift) < ALIAS
-    alias = np.where(there, lower, np.inf).min(axis=1)
-    return np.where(np.isfinite(alias), np.take_along_axis(lower, best, axis=1)[:, 0] - alias, np.nan)
-
-
 def _sampled(modes: Climb, value: np.ndarray, group: _Group) -> Sampled:
     """Draws from the exact posterior, from the star's modes on."""
-    places, distinct = _ranking(value, modes.theta, group)
+    places, distinct = ranking(value, modes.theta, group.n, group.k)
     curvature = _curvature(modes, places.ravel(), group).reshape(*places.shape, *modes.curvature.shape[1:])
     mixtures = []
     for own, apart, bent in zip(places, distinct, curvature, strict=True):
@@ -248,28 +271,25 @@ def _advance(work: Callable[[Climb, np.ndarray], Climb], modes: Climb, chosen: n
     return out
 
 
-def _ranking(value: np.ndarray, theta: np.ndarray, group: _Group) -> tuple[np.ndarray, np.ndarray]:
-    """Places of every star's modes in the flat arrays, best first, and whether each has a period of its own.
+def _halves(modes: Climb, group: _Group) -> np.ndarray:
+    """Places of clear stars' best modes at half the period of their best, where it may be better."""
+    places, distinct = ranking(modes.value, modes.theta, group.n, group.k)
+    behind = modes.value[places] - modes.value[places[:, :1]]
+    shift = modes.theta[places, 0] - modes.theta[places[:, :1], 0]
+    half = distinct & (np.abs(shift + np.log(2)) < ALIAS) & (behind < HALF_MARGIN) & _clear(modes, group)[:, None]
+    return places[half & (np.cumsum(half, axis=1) == 1)]
 
-    Modes that found the period of a better one come last, before them those that are not finite; shapes (n, k).
+
+def _likeliest(modes: Climb, margin: float, group: _Group, most: np.ndarray | None = None) -> np.ndarray:
+    """Places of the modes that go on: distinct, few, and not more than `margin` behind; at least one of each star.
+
+    `most` bounds their number star by star, `config.confirm_modes` where it is not given.
     """
-    flat = value[: group.n * group.k].reshape(group.n, group.k)
-    by_star = np.where(np.isfinite(flat), flat, np.inf)
-    order = np.argsort(by_star, axis=1, kind="stable")
-    ln_period = np.take_along_axis(theta[: group.n * group.k, 0].reshape(group.n, group.k), order, axis=1)
-    near = np.abs(ln_period[:, :, None] - ln_period[:, None, :]) < SAME_PERIOD
-    distinct = ~np.tril(near, -1).any(axis=2)
-    last = np.argsort(~distinct, axis=1, kind="stable")
-    places = np.take_along_axis(order, last, axis=1) + group.k * np.arange(group.n)[:, None]
-    return places, np.take_along_axis(distinct, last, axis=1)
-
-
-def _likeliest(modes: Climb, margin: float, group: _Group) -> np.ndarray:
-    """Places of the modes that go on: distinct, few, and not more than `margin` behind; at least one of each star."""
-    places, distinct = (a[:, : group.config.confirm_modes] for a in _ranking(modes.value, modes.theta, group))
+    places, distinct = ranking(modes.value, modes.theta, group.n, group.k)
+    few = np.arange(group.k) < (group.config.confirm_modes if most is None else most[:, None])
     # Half-way up a value says little: a mode is dropped only if many steps like its next would leave it behind.
     with np.errstate(invalid="ignore"):  # a mode without a finite value
         hoped = modes.value[places] - STEPS_LIKE_THE_NEXT * np.nan_to_num(np.abs(modes.left[places]), nan=np.inf)
     close = hoped < modes.value[places[:, :1]] + margin
     close[:, 0] = True
-    return places[distinct & close]
+    return places[distinct & close & few]

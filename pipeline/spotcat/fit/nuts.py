@@ -6,7 +6,6 @@ Chains run in coordinates that the moments of importance draws have made round, 
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,13 +25,6 @@ CHAINS, WARM_UP, LENGTH = 4, 600, 512
 A shorter warm-up does not learn the ridge between white noise and the fastest red noise, and shorter chains do not
 walk along it."""
 SEED = 20_11
-
-
-class Chain(NamedTuple):
-    """Draws of one chain, shape (n, n_theta), and how many of its transitions diverged."""
-
-    theta: Array
-    n_divergent: Array
 
 
 def nuts_sample(draws: np.ndarray, stars: GridStar, layout: Layout, n_segments: int) -> Sampled:
@@ -58,8 +50,8 @@ def nuts_sample(draws: np.ndarray, stars: GridStar, layout: Layout, n_segments: 
     keys = np.resize(np.asarray(jax.random.split(jax.random.key_data(jax.random.key(SEED)), CHAINS)), (room, 2))
     sizes = layout, n_segments, LENGTH
     padded = [np.resize(a, (len(stars.y), *a.shape[1:])) for a in (centre, factor)]
-    chains = run_chains(*lanes, keys, stars, *padded, n * CHAINS, *sizes)
-    theta = np.asarray(chains.theta)[: n * CHAINS].reshape(n, CHAINS, -1, n_theta)
+    theta, divergent = run_chains(*lanes, keys, stars, *padded, n * CHAINS, *sizes)
+    theta = np.asarray(theta)[: n * CHAINS].reshape(n, CHAINS, -1, n_theta)
     by_chain = jnp.asarray(np.moveaxis(theta, 0, -1))
     # blackjax drops axes of length one, also that of a single star.
     n_eff, r_hat = (
@@ -70,7 +62,7 @@ def nuts_sample(draws: np.ndarray, stars: GridStar, layout: Layout, n_segments: 
         n_eff=n_eff.min(axis=0),
         pareto_k=np.full(n, np.nan),
         r_hat=r_hat.max(axis=0),
-        n_divergent=np.asarray(chains.n_divergent)[: n * CHAINS].reshape(n, CHAINS).sum(axis=1).astype(float),
+        n_divergent=np.asarray(divergent)[: n * CHAINS].reshape(n, CHAINS).sum(axis=1).astype(float),
     )
 
 
@@ -86,7 +78,7 @@ def run_chains(
     layout: Layout,
     n_segments: int,
     n_draws: int,
-) -> Chain:
+) -> tuple[Array, Array]:
     """Adapt and run the first `count` of some chains.
 
     Args:
@@ -102,10 +94,10 @@ def run_chains(
         n_draws: draws of each chain.
 
     Returns:
-        Leading axis N.
+        Draws, shape (N, n_draws, n_theta), and how many transitions diverged, shape (N,).
     """
 
-    def one(item: tuple[Array, Array, Array]) -> Chain:
+    def one(item: tuple[Array, Array, Array]) -> tuple[Array, Array]:
         start, i, key = item
         star, middle, scale = jax.tree.map(lambda a: a[i], (stars, centre, factor))
         density = _log_density(star, layout, n_segments)
@@ -115,7 +107,7 @@ def run_chains(
 
         z = jax.scipy.linalg.solve_triangular(scale, start - middle, lower=True)
         found = run_chain(key, z, round_density, n_draws, WARM_UP, max_num_doublings=6, dense=True)
-        return Chain(middle + found.position @ scale.T, found.divergent.sum())
+        return middle + found.position @ scale.T, found.divergent.sum()
 
     return map_lanes(one, (begin, owner, keys), count, lanes_for(layout))
 

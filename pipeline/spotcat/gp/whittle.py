@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from spotcat.gp.composite import within_reach
+
 
 class Periodogram(NamedTuple):
     """A star as the Whittle likelihood sees it.
@@ -44,7 +46,7 @@ def periodogram(y: Array, mask: Array, reach: Array | None = None) -> Periodogra
     power = jnp.sum(jnp.abs(jnp.fft.rfft(y * mask)) ** 2, axis=-2) / count
     window = jnp.fft.irfft(jnp.sum(jnp.abs(jnp.fft.rfft(mask, 2 * m)) ** 2, axis=-2), 2 * m)[..., :m] / count
     if reach is not None:
-        window = jnp.where(jnp.arange(m) < reach[..., None], window, 0.0)
+        window = within_reach(window, reach[..., None])
     looks = count[..., 0] ** 2 / jnp.maximum(jnp.sum(seen**2, axis=-1), 1.0)
     return Periodogram(power[..., 1 : (m - 1) // 2 + 1], window, looks)
 

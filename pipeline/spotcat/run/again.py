@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 from spotcat.config import Recipe, Site
 from spotcat.run.folder import RunFolder, owned
-from spotcat.run.stages import CatalogSummary, finalise_stage, fit_stage
-from spotcat.status import InputError
+from spotcat.run.stages import CatalogSummary, finalise_stage, fit_stage, require_sampler
 
 
 def fit_again(recipe: Recipe, site: Site, sampler: str, stars: tuple[str, ...]) -> CatalogSummary:
@@ -32,8 +30,7 @@ def fit_again(recipe: Recipe, site: Site, sampler: str, stars: tuple[str, ...]) 
     from spotcat.ingest.store import LightCurveStore
     from spotcat.run.plan import chosen
 
-    if sampler == "nuts" and find_spec("blackjax") is None:
-        raise InputError("--sampler nuts needs blackjax: pip install 'spotcat[mcmc]'")
+    require_sampler(sampler)
     survey = RunFolder(recipe.survey.output)
     output = Path(recipe.survey.output) / sampler
     again = replace(

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -191,6 +192,7 @@ def _swept(run: Run, site: Site) -> Work:
 
     What is left of it is forecast, for the run report to compare.
     """
+    require_sampler(run.recipe.fit.sampler)
     work = load_work(run.folder, run.recipe)
     work.ledger.check()
     work.ledger.sweep()
@@ -198,6 +200,16 @@ def _swept(run: Run, site: Site) -> Work:
         heal(run.folder)
         run.events.note("forecast", **forecast_of(run.folder, work, run.recipe, site).figures())
     return work
+
+
+def require_sampler(sampler: str) -> None:
+    """Ask for a sampler's extra before any star is fitted.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    if sampler == "nuts" and find_spec("blackjax") is None:
+        raise InputError("the nuts sampler needs blackjax: pip install 'spotcat[mcmc]'")
 
 
 def _finalise(run: Run) -> CatalogSummary:
