@@ -4,9 +4,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready-test
 
-# One BLAS thread a process: JAX brings its own threads, and two pools on few cores slow each other down.
+# One thread of BLAS and of XLA a process: pools on few cores slow each other down.
 export OPENBLAS_NUM_THREADS = 1
 export OMP_NUM_THREADS = 1
+export NPROC = 1
 
 .PHONY: demo test lint schema docs docs-pictures notebooks bench clean
 .DELETE_ON_ERROR:

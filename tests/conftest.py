@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 # As `make test` does, and before NumPy is there: the last bits of a fit depend on the number of BLAS threads.
-os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
+os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", NPROC="1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -19,6 +19,7 @@ module load python
 # What every process needs.
 export OPENBLAS_NUM_THREADS=1
 export OMP_NUM_THREADS=1
+export NPROC=1
 export JAX_PLATFORMS=cpu
 export JAX_COMPILATION_CACHE_DIR=/home/me/runs/demo/.jax-cache/jax-VERSION-cpu
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0

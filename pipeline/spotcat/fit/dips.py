@@ -6,11 +6,13 @@ import numpy as np
 
 from spotcat.fit.buckets import GridBatch
 
-SKEWNESS, HARMONICS = -2.0, 2.5
-"""Flux more skewed than this, or a third or fourth harmonic this much in ln above what spots give beside the first, has
-dips: one in two hundred simulated rotators."""
-SUSPECT_SKEWNESS, SUSPECT_LIVES = -1.0, 3.0
-"""Flux more skewed than this is compared with boxes, and that of spots which live for so many baselines."""
+SKEWNESS = -2.0
+"""Flux more skewed than this has dips: one in two hundred simulated rotators."""
+SUSPECT_SKEWNESS, SUSPECT_HARMONICS = -1.0, 2.5
+"""Flux more skewed than this is compared with boxes, and that with a third or fourth harmonic so much in ln above what
+spots give beside the first."""
+SUSPECT_LIVES, SUSPECT_LIFETIME = 3.0, 500.0
+"""So is flux that is as periodic as spots that live for so many baselines, or for so many days."""
 DURATIONS = (0.08, 0.13, 0.2)
 """Durations of the boxes [d]."""
 SPAN = 3.3
@@ -20,7 +22,7 @@ MOST_WORK = 1e8
 
 
 def dipping(batch: GridBatch, dt: float, prot: np.ndarray, lifetime: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Whether light curves have narrow dips: by their skewness, their harmonics, or because boxes explain more of them.
+    """Whether light curves have narrow dips: by their skewness, or because boxes explain more of them.
 
     Args:
         batch: light curves on a fine grid, B of them.
@@ -33,11 +35,12 @@ def dipping(batch: GridBatch, dt: float, prot: np.ndarray, lifetime: np.ndarray,
         Truth values, shape (B,).
     """
     skew = skewness(batch)
-    found = (skew < SKEWNESS) | ((levels[:, 3:] - levels[:, 1:2]).max(axis=1) > HARMONICS)
+    found = skew < SKEWNESS
     seen = batch.mask > 0
     extent = np.array([np.ptp(t[own]) if own.any() else 0 for t, own in zip(batch.elapsed, seen, strict=True)])
-    strict = lifetime > SUSPECT_LIVES * extent
+    strict = lifetime > np.minimum(SUSPECT_LIVES * extent, SUSPECT_LIFETIME)
     suspect = strict | (skew < SUSPECT_SKEWNESS)
+    suspect |= (levels[:, 3:] - levels[:, 1:2]).max(axis=1) > SUSPECT_HARMONICS
     for i in np.flatnonzero(suspect & ~found & np.isfinite(prot)):
         own = seen[i]
         # Of spots that change, boxes of single measurements would explain as much as one likes.

@@ -48,6 +48,8 @@ def environment(folder: RunFolder, platform: str) -> dict[str, str]:
         # Several processes with several BLAS threads each wait for one another a hundred times longer.
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
+        # So with XLA's threads: a second one gains nothing, and two workers with two each lose a quarter.
+        **({"NPROC": "1"} if platform == "cpu" else {}),
         "JAX_PLATFORMS": platform,
         "JAX_COMPILATION_CACHE_DIR": os.environ.get("JAX_COMPILATION_CACHE_DIR", str(compiled)),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
