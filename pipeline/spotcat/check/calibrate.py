@@ -15,9 +15,9 @@ from spotcat.status import LifetimeFlag
 GAIN_EDGES = (3.0, 6.0, 12.0, 30.0, 100.0, 300.0)
 BASELINE_EDGES = (60.0, 500.0)
 """Between a TESS sector, half a year, and a whole mission [d]."""
-FEWEST = 60
-"""A regime of gain with fewer stars borrows those of its neighbours at the same baseline, and where these are too few,
-all."""
+FEWEST, FEWEST_OUTSIDE = 60, 10
+"""A regime of gain with fewer stars, or fewer of them outside the interval, borrows those of its neighbours at the same
+baseline, and where these are too few, all."""
 RIDGE = 1e-3
 """Keeps the regression finite where all periods are right."""
 ALARM_GAINS = tuple(float(gain) for gain in range(0, 32, 2))
@@ -59,7 +59,8 @@ def _quantile(score: np.ndarray, regime: tuple[np.ndarray, np.ndarray], place: t
     known = np.isfinite(score)
     near = known & (regime[1] == place[1])
     wider = (near & (np.abs(regime[0] - place[0]) <= reach) for reach in range(len(GAIN_EDGES) + 1))
-    some = next((which for which in wider if which.sum() >= FEWEST), known)
+    fewest = max(FEWEST, round(FEWEST_OUTSIDE / (1 - level)))
+    some = next((which for which in wider if which.sum() >= fewest), known)
     own = np.sort(score[some])
     rank = min(int(np.ceil((own.size + 1) * level)), own.size)
     return float(f"{own[rank - 1]:.4g}")
