@@ -2,7 +2,7 @@
 
     python tests/benchmarks/posterior.py [STARS]
 
-Simulated stars (150 d at half a day, periods of 2-30 d), 20 unless said otherwise; needs the ``mcmc`` extra.  Prints,
+Simulated stars (75 d at half a day, periods of 2-12 d), 20 unless said otherwise; needs the ``mcmc`` extra.  Prints,
 for each star and in the median, the width of the 68 % interval of ln prot against that of the chains, how well the
 chains and the weights did, and the time of each.
 """
@@ -31,8 +31,8 @@ BATCH = 4
 def main() -> None:
     n_stars = int(sys.argv[1]) if len(sys.argv) > 1 else 20
     rng = np.random.default_rng(404)
-    stars = [simulate(rng) for _ in range(n_stars)]
-    spec = choose_bucket(149.5, 0.5, 1, FitConfig())
+    stars = [simulate(rng, m=150, periods=(2.0, 12.0)) for _ in range(n_stars)]
+    spec = choose_bucket(74.5, 0.5, 1, FitConfig())
     widths, rows = {}, {}
     for sampler in SAMPLERS:
         config, started = replace(FitConfig(), sampler=sampler), monotonic()

@@ -160,6 +160,7 @@ def _with_half_the_period(modes: Climb, group: _Group) -> Climb:
     theta = modes.theta.copy()
     theta[worst] = modes.theta[best]
     theta[worst, 0] -= np.log(2)
+    # Shear, inclination and levels have made the wrong period fit: from them the climb would find no way back.
     theta[worst, 1:3] = modes.begin[best, 1:3]
     theta[worst, group.layout.levels] = 0.0
     again = _whittle_climbed(begin_at(theta), worst, group.config.refine_steps, group)
@@ -274,7 +275,8 @@ def _advance(work: Callable[[Climb, np.ndarray], Climb], modes: Climb, chosen: n
 def _halves(modes: Climb, group: _Group) -> np.ndarray:
     """Places of clear stars' best modes at half the period of their best, where it may be better."""
     places, distinct = ranking(modes.value, modes.theta, group.n, group.k)
-    behind = modes.value[places] - modes.value[places[:, :1]]
+    with np.errstate(invalid="ignore"):  # a star without a finite mode
+        behind = modes.value[places] - modes.value[places[:, :1]]
     shift = modes.theta[places, 0] - modes.theta[places[:, :1], 0]
     half = distinct & (np.abs(shift + np.log(2)) < ALIAS) & (behind < HALF_MARGIN) & _clear(modes, group)[:, None]
     return places[half & (np.cumsum(half, axis=1) == 1)]
