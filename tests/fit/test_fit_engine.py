@@ -77,8 +77,11 @@ def test_a_search_that_knows_only_the_double_period_ends_at_the_period(stars: li
         templates = starts.templates.copy()
         near = np.linspace(-0.12, 0.12, templates.shape[1])
         templates[:, :, 0] = np.log([2 * star.photometric for star in chosen])[:, None] + near
-        fit = fit_modes(batch, starts._replace(templates=templates), spec.whole, spec.n_segments, CONFIG)
+        starts = starts._replace(templates=templates)
+        fit = fit_modes(batch, starts, spec.whole, spec.n_segments, CONFIG, 0.5)
+        bound = fit_modes(batch, starts, spec.whole, spec.n_segments, CONFIG, min(s.photometric for s in chosen))
     assert within(fit.best.prot, chosen) == 1
+    assert within(bound.best.prot, chosen) < 1  # half of the shortest is out of the search
 
 
 @pytest.mark.slow

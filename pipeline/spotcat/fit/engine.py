@@ -54,7 +54,7 @@ def _fit_on_own_grids(
         members = [i for i, grid in enumerate(grids) if grid == own]
         batch = grid_stars(_padded([stars[i] for i in members], size), own)
         theirs = jax.tree.map(lambda a, m=members: a[m], starts)
-        pieces.append(fit_modes(batch, theirs, own, spec.n_segments, config))
+        pieces.append(fit_modes(batch, theirs, own, spec.n_segments, config, periods[0]))
         order += members
     back = np.argsort(order)
     return jax.tree.map(lambda *a: np.concatenate(a)[back], *pieces)

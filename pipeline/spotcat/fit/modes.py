@@ -15,7 +15,7 @@ import numpy as np
 
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import GridBatch
-from spotcat.fit.climb import Climb, begin_at, starting_points
+from spotcat.fit.climb import PERIOD_BOX, Climb, begin_at, starting_points
 from spotcat.fit.confirm import GridStar, block_for, confirm, exact_values
 from spotcat.fit.envelopes import best_envelopes, envelope_values
 from spotcat.fit.importance import Sampled, importance_sample, mixture_at
@@ -80,9 +80,10 @@ class _Group(NamedTuple):
     layout: Layout
     n_segments: int
     config: FitConfig
+    shortest: float
 
 
-def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, config: FitConfig) -> Fit:
+def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, config: FitConfig, shortest: float) -> Fit:
     """Fit the first n stars of a batch from the modes of their search.
 
     Args:
@@ -91,6 +92,7 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
         grid: the grid.
         n_segments: room for segment offsets.
         config: settings of the steps.
+        shortest: period of the search [d].
 
     Returns:
         Leading axis n.
@@ -99,7 +101,7 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
     layout = grid.layout(config)
     stars = GridStar(*(jnp.asarray(getattr(batch, name)) for name in GridStar._fields))
     seen = periodogram(stars.y[:, None], stars.mask[:, None], stars.reach)
-    group = _Group(n, k, stars, seen, np.asarray(null_value(seen, layout)), layout, n_segments, config)
+    group = _Group(n, k, stars, seen, np.asarray(null_value(seen, layout)), layout, n_segments, config, shortest)
 
     start = starting_points(starts.templates, starts.powers.astype(float), layout).reshape(n * k, -1)
     start = np.concatenate([start, np.repeat(start[-1:], (len(batch.y) - n) * k, axis=0)])
@@ -153,7 +155,10 @@ def _with_half_the_period(modes: Climb, group: _Group) -> Climb:
     The search scales lifetimes with the period: from half of it a climb starts at half the lifetime, and ends where
     the side lobes of the wrong envelope catch it.
     """
-    places = ranking(modes.value, modes.theta, group.n, group.k)[0][_clear(modes, group)]
+    places = ranking(modes.value, modes.theta, group.n, group.k)[0]
+    # Wherever it goes, the climb must stay among the periods of the search: shorter ones fit anything.
+    searched = modes.theta[places[:, 0], 0] - np.log(2) - PERIOD_BOX > np.log(group.shortest)
+    places = places[_clear(modes, group) & searched]
     if not places.size:
         return modes
     best, worst = places[:, 0], places[:, -1]
