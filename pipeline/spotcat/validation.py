@@ -15,10 +15,10 @@ import numpy as np
 
 from spotcat import __version__
 from spotcat.atomic import write_file
-from spotcat.check.assess import COLUMNS, Figure, assess, false_alarms
+from spotcat.check.assess import COLUMNS, Figure, assess, coverage_together, false_alarms
 from spotcat.check.calibrate import learn
 from spotcat.check.curves import NOMINAL, curves, held
-from spotcat.check.populations import QUIET, population, sized
+from spotcat.check.populations import QUIET, TOGETHER, population, sized
 from spotcat.check.quiet import transits
 from spotcat.check.recovery import found_for, read_truth
 from spotcat.check.simulate import simulate_survey, truth_path
@@ -45,6 +45,7 @@ def check_recovery(recipe: Recipe, site: Site) -> list[tuple[str, Figure]]:
     """
     figures: list[tuple[str, Figure]] = []
     drawn: list[dict[str, object]] = []
+    together = []
     out = Path(recipe.survey.output)
     for name, found, truth in _surveys(recipe, site):
         rows = false_alarms(found, truth) if name.endswith(QUIET) else assess(name, found, truth)
@@ -54,6 +55,10 @@ def check_recovery(recipe: Recipe, site: Site) -> list[tuple[str, Figure]]:
             stars = {"true": truth["prot"], "prot": found["prot"], "rotating": found["rotating"]}
             plot_validation(own, stars, _coverage(found, truth), NOMINAL, out / f"{name}.png")
             drawn += own
+        if name in TOGETHER:
+            together.append((found, truth))
+    if len(together) > 1:
+        figures += [("together", figure) for figure in coverage_together(together)]
     report = {
         "spotcat_version": __version__,
         "seed": recipe.survey.seed,

@@ -3,7 +3,7 @@
     python tests/benchmarks/survey.py [STARS] [COMPARED]
 
 Simulated stars of 128 points (64 d at half a day), 20,000 unless said otherwise, as plain tables, fitted by two local
-workers; then some of them (1,000) by one worker and by two.  Prints what the run reports say.
+workers; then some of them (1,000) by one worker and by two, or all of them by one.  Prints what the run reports say.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def main() -> None:
         some.mkdir()
         for file in sorted((root / "stars").iterdir())[:n_compared]:
             (some / file.name).symlink_to(file)
-        walls = {n: run(root, f"by{n}", "some/*.csv", n) for n in (1, 2)}
+        walls = {1: run(root, "by1", "some/*.csv", 1)}
+        walls[2] = report if n_compared >= n_stars else run(root, "by2", "some/*.csv", 2)
         rates = {n: w["stars"] / w["seconds"]["fit"] for n, w in walls.items()}
         print(f"{n_compared} stars: one worker {rates[1]:.1f}/s, two {rates[2]:.1f}/s, {rates[2] / rates[1]:.2f}x")
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spotcat.check.assess import COLUMNS, Figure, assess, covered, false_alarms
+from spotcat.check.assess import COLUMNS, Figure, assess, coverage_together, covered, false_alarms
 from spotcat.check.curves import NOMINAL, curves, held
 from spotcat.check.observe import DOWNLINK, QUARTER, ROLL, SECTOR, offsets, schedule
 from spotcat.check.populations import QUIET, SETS, population, sized
@@ -99,6 +99,22 @@ def test_figures_of_a_set_that_can_be_counted_by_hand() -> None:
     assert figures["their median bias"].value == pytest.approx(np.median(20 / truth["spot_lifetime"]) - 1)
     assert not figures["periods within 10 %"].holds
     assert covered(found, "prot", "95", true).tolist() == [True, True, True, True, False, False]
+
+
+def test_sets_judged_together_keep_their_own_thirds_of_amplitude() -> None:
+    true = np.full(6, 10.0)
+    truth = {"prot": true, "spot_lifetime": np.array([20, 20, 20, 20, 90, np.nan])}
+    weak = _found(np.array([10, 10, 10, 10, 99, 99.0]), 6)
+    strong = _found(np.array([99, 99, 10, 10, 10, 11.5]), 6)
+    strong["rvar"] = strong["rvar"] + 100
+    figures = {f.name: f.value for f in coverage_together([(weak, truth), (strong, truth)])}
+    assert figures["68 % intervals of prot that hold it"] == pytest.approx(7 / 12)
+    assert figures["95 % intervals of prot that hold it"] == pytest.approx(8 / 12)
+    assert figures["68 % intervals of prot that hold it, weakest third"] == pytest.approx(2 / 4)
+    assert figures["68 % intervals of prot that hold it, middle third"] == pytest.approx(4 / 4)
+    assert figures["95 % intervals of prot that hold it, strongest third"] == pytest.approx(2 / 4)
+    assert figures["68 % intervals of spot_lifetime that hold it"] == pytest.approx(8 / 10)
+    assert figures["68 % intervals of spot_lifetime that hold it, strongest third"] == pytest.approx(0 / 2)
 
 
 def test_curves_of_a_set_that_can_be_counted_by_hand() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +52,9 @@ class Figure:
         return f"<= {self.high:.3g}" if np.isinf(self.low) else f"{self.low:.3g} to {self.high:.3g}"
 
 
+THIRDS = tuple(enumerate(("weakest", "middle", "strongest")))
+"""Of the stars of a set by amplitude."""
+
 WITHIN = {"half-year": 0.80, "sector": 0.90, "mission": 0.90, "butterfly": 0.96}
 """Fraction of periods that should be right, all stars of a set counted."""
 
@@ -77,18 +80,41 @@ def assess(name: str, found: Mapping[str, np.ndarray], truth: Mapping[str, np.nd
         Figure("detected periods within 10 %", sure.within if sure else np.nan, 0.95),
         Figure("detected with half or double period", sure.half + sure.double if sure else np.nan, high=0.02),
     ]
-    figures += _coverage("prot", found, truth["prot"], np.ones(seen.size, bool))
-    order = np.argsort(np.argsort(found["rvar"])) * 3 // seen.size
-    inside = covered(found, "prot", "", truth["prot"])
-    for third, words in enumerate(("weakest", "middle", "strongest")):
-        share = float(inside[order == third].mean())
-        figures.append(Figure(f"68 % intervals of prot that hold it, {words} third", share, 0.64, 0.72))
+    everyone, third = np.ones(seen.size, bool), _thirds(found["rvar"])
+    figures += _coverage("prot", found, truth["prot"], everyone)
+    figures += [_coverage("prot", found, truth["prot"], third == i, f", {words} third")[0] for i, words in THIRDS]
     return figures + _lifetimes(found, truth)
+
+
+def coverage_together(sets: Sequence[tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]]) -> list[Figure]:
+    """How often intervals hold the truth in several sets together, in total and in each third of amplitude of its set.
+
+    Args:
+        sets: of each what `assess` is given, `found` and `truth`.
+    """
+    third = np.concatenate([_thirds(found["rvar"]) for found, _ in sets])
+    pairs = zip(*sets, strict=True)
+    found, truth = ({key: np.concatenate([part[key] for part in parts]) for key in parts[0]} for parts in pairs)
+    figures = []
+    for name, which in (("prot", np.ones(third.size, bool)), ("spot_lifetime", _measured(found, truth))):
+        figures += _coverage(name, found, truth[name], which)
+        for i, words in THIRDS:
+            figures += _coverage(name, found, truth[name], which & (third == i), f", {words} third")
+    return figures
+
+
+def _thirds(amplitude: np.ndarray) -> np.ndarray:
+    return np.argsort(np.argsort(amplitude)) * 3 // amplitude.size
+
+
+def _measured(found: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Which stars have a lifetime without a flag, and a true one."""
+    return (found["lifetime_flag"] == LifetimeFlag.MEASURED) & np.isfinite(truth["spot_lifetime"])
 
 
 def _lifetimes(found: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]) -> list[Figure]:
     true = truth["spot_lifetime"]
-    sure = (found["lifetime_flag"] == LifetimeFlag.MEASURED) & np.isfinite(true)
+    sure = _measured(found, truth)
     if not sure.any():
         return [Figure("lifetimes without a flag", 0.0)]
     ratio = found["spot_lifetime"][sure] / true[sure]
@@ -101,11 +127,13 @@ def _lifetimes(found: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray])
     ]
 
 
-def _coverage(name: str, found: Mapping[str, np.ndarray], true: np.ndarray, which: np.ndarray) -> list[Figure]:
-    inside, wide = covered(found, name, "", true), covered(found, name, "95", true)
+def _coverage(
+    name: str, found: Mapping[str, np.ndarray], true: np.ndarray, which: np.ndarray, of: str = ""
+) -> list[Figure]:
+    inside, wide = (float(np.mean(covered(found, name, level, true)[which])) for level in ("", "95"))
     return [
-        Figure(f"68 % intervals of {name} that hold it", float(inside[which].mean()), 0.64, 0.72),
-        Figure(f"95 % intervals of {name} that hold it", float(wide[which].mean()), 0.93, 0.97),
+        Figure(f"68 % intervals of {name} that hold it{of}", inside, 0.64, 0.72),
+        Figure(f"95 % intervals of {name} that hold it{of}", wide, 0.93, 0.97),
     ]
 
 

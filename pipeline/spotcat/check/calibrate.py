@@ -15,7 +15,7 @@ from spotcat.status import LifetimeFlag
 GAIN_EDGES = (3.0, 6.0, 12.0, 30.0, 100.0, 300.0)
 BASELINE_EDGES = (60.0, 500.0)
 """Between a TESS sector, half a year, and a whole mission [d]."""
-FEWEST, FEWEST_OUTSIDE = 60, 10
+FEWEST, FEWEST_OUTSIDE = 150, 10
 """A regime of gain with fewer stars, or fewer of them outside the interval, borrows those of its neighbours at the same
 baseline, and where these are too few, all."""
 RIDGE = 1e-3

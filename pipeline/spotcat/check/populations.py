@@ -39,6 +39,9 @@ SETS: dict[str, SimulateConfig] = {
 """150 d at half a day; a TESS sector at ten minutes; four years of Kepler at two hours, with quarter offsets; four
 years at six hours of another package's stars, with active belts and activity cycles."""
 
+TOGETHER = ("half-year", "sector", "mission")
+"""Sets whose intervals are also judged together: those with the physics that the intervals assume."""
+
 
 def population(name: str) -> SimulateConfig:
     """The population of a set; with ``-quiet`` at its end, the same observation of stars that do not rotate.

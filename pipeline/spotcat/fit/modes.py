@@ -21,7 +21,7 @@ from spotcat.fit.envelopes import best_envelopes, envelope_values
 from spotcat.fit.importance import Sampled, importance_sample, mixture_at
 from spotcat.fit.levels import Starts
 from spotcat.fit.posterior import Quantities, laplace_draws, quantities
-from spotcat.fit.ranking import ALIAS, lnodds_at, ranking
+from spotcat.fit.ranking import is_alias, lnodds_at, ranking
 from spotcat.fit.refine import lanes_for, refine
 from spotcat.fit.search import null_value
 from spotcat.gp.composite import support_steps
@@ -282,8 +282,8 @@ def _halves(modes: Climb, group: _Group) -> np.ndarray:
     places, distinct = ranking(modes.value, modes.theta, group.n, group.k)
     with np.errstate(invalid="ignore"):  # a star without a finite mode
         behind = modes.value[places] - modes.value[places[:, :1]]
-    shift = modes.theta[places, 0] - modes.theta[places[:, :1], 0]
-    half = distinct & (np.abs(shift + np.log(2)) < ALIAS) & (behind < HALF_MARGIN) & _clear(modes, group)[:, None]
+    half = is_alias(modes.theta[places, 0] - modes.theta[places[:, :1], 0], -np.log(2))
+    half &= distinct & (behind < HALF_MARGIN) & _clear(modes, group)[:, None]
     return places[half & (np.cumsum(half, axis=1) == 1)]
 
 

@@ -54,6 +54,11 @@ def lnodds_at(shift: float, value: np.ndarray, theta: np.ndarray, n: int, k: int
     lower = np.where(np.isfinite(value), value, np.inf)[: n * k].reshape(n, k)
     ln_period = theta[: n * k, 0].reshape(n, k)
     best = np.argmin(lower, axis=1)[:, None]
-    there = np.abs(ln_period - np.take_along_axis(ln_period, best, axis=1) - shift) < ALIAS
+    there = is_alias(ln_period - np.take_along_axis(ln_period, best, axis=1), shift)
     alias = np.where(there, lower, np.inf).min(axis=1)
     return np.where(np.isfinite(alias), np.take_along_axis(lower, best, axis=1)[:, 0] - alias, np.nan)
+
+
+def is_alias(apart: np.ndarray, shift: float) -> np.ndarray:
+    """Whether periods `apart` from the best one in ln P are its alias at `shift`, such as ``-ln 2``."""
+    return np.abs(apart - shift) < ALIAS
