@@ -95,8 +95,8 @@ class FitConfig:
     """Most damped Newton steps of each mode; most arrive after a dozen."""
     confirm_modes: int = 3
     """Refined modes compared under the exact likelihood."""
-    confirm_steps: int = 10
-    """Most damped Newton steps of each of them."""
+    confirm_steps: int = 30
+    """Most damped Newton steps of each of them; the odds of two that have not arrived say nothing."""
     polish_steps: int = 30
     """Most further steps of the best one."""
     prior_shear: float = 0.3
@@ -107,7 +107,7 @@ class FitConfig:
     """Softness of that bound, a standard deviation in ln."""
     prior_decay_ratio: tuple[float, ...] = (-0.9, 1.0)
     """Mean and standard deviation of ``ln(tau_spot / lspot)``."""
-    prior_harmonic: float = 0.6
+    prior_harmonic: float = 0.4
     """Scatter in ln of the harmonics n >= 1 about the ratios of inclination and latitudes: spots are few and finite."""
     prior_constant: float = 1.0
     """The same of harmonic 0: spots that come and go without rotating into view."""
