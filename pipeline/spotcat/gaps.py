@@ -73,5 +73,14 @@ def stretches_of(time: np.ndarray) -> Stretches:
     Args:
         time: sorted times [d], shape (N,).
     """
+    return stretches(*intervals(time))
+
+
+def intervals(time: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last times [d] of what lies between gaps that may be closed, shape (n,) each.
+
+    Args:
+        time: sorted times [d], shape (N,).
+    """
     jump = np.flatnonzero(np.diff(time) > LONG)
-    return stretches(time[np.r_[0, jump + 1]], time[np.r_[jump, -1]])
+    return time[np.r_[0, jump + 1]], time[np.r_[jump, -1]]

@@ -24,6 +24,7 @@ from ingest_files import (
 )
 
 from spotcat.config import Site
+from spotcat.gaps import stretches_of
 from spotcat.ingest.pipeline import IngestSummary, ingest
 from spotcat.ingest.store import STAR_COLUMNS, LightCurveStore
 from spotcat.ingest.writer import StoreWriter
@@ -105,6 +106,24 @@ def test_a_second_addition(tmp_path: Path, grown: tuple[Path, Path, dict[str, by
     assert not (path / "stars").exists()
     _, at_once = run_ingest(make_recipe(folder), tmp_path / "at once")
     assert_same_stars(store, at_once)
+
+
+def test_long_gaps_of_one_table_are_closed_like_those_between_tables(tmp_path: Path) -> None:
+    parts = [table_columns(n=60, start=start, seed=1) for start in (0.0, 700.0, 731.0)]
+    whole = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    write_csv(tmp_path / "whole.csv", whole)
+    for k, part in enumerate(parts):
+        write_csv(tmp_path / f"part{k}.csv", part)
+    manifest = tmp_path / "stars.csv"
+    manifest.write_text("star_id,name,file\n1,One,whole.csv\n" + "".join(f"2,Two,part{k}.csv\n" for k in range(3)))
+    recipe = make_recipe(manifest=manifest)
+    _, store = run_ingest(recipe, tmp_path / "store")
+    one, two = star_row(store, "One"), star_row(store, "Two")
+    assert one["span"] == two["span"] == stretches_of(whole["time"]).span < 200
+    write_csv(tmp_path / "later.csv", table_columns(n=60, start=740.0, seed=2))
+    manifest.write_text(manifest.read_text() + "3,Three,later.csv\n")
+    ingest(recipe, tmp_path / "store", no_progress, append=True)
+    assert star_row(LightCurveStore(tmp_path / "store"), "One")["span"] == one["span"]
 
 
 def test_a_killed_addition_leaves_the_store_as_it_was(

@@ -192,7 +192,7 @@ def test_many_rows_of_many_blocks(tmp_path: Path) -> None:
             curve = CleanCurve(time, flux, error, zeros.astype(np.int32), zeros.astype(np.int16), False)
             info = FileInfo(Path(f"{k}.fits"), "0" * 64, mission_identity("KIC", k + 1), product="Kepler")
             block.put(k - start, curve)
-            rows.append((k, info, Row(n, 1, time[0], time[-1], 0.02, 0, 0, 0, 0)))
+            rows.append((k, info, Row(n, 1, time[0], time[-1], 0.02, 0, 0, 0, 0, "")))
             curves[info.identity.star_id] = curve
         block.write()
     writer.close(group, row_columns(rows))

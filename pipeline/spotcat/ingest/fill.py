@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from spotcat.config import CleanConfig
+from spotcat.gaps import intervals
 from spotcat.ingest.clean import CleanCurve, Refusal
 from spotcat.ingest.clip import Transit
 from spotcat.ingest.describe import FileInfo
@@ -84,4 +85,10 @@ def _row(curve: CleanCurve) -> Row:
         curve.n_clipped,
         curve.n_in_transit,
         int(flags),
+        _pauses(curve.time),
     )
+
+
+def _pauses(time: np.ndarray) -> str:
+    begin, end = intervals(time)
+    return " ".join(repr(float(t)) for pair in zip(end[:-1], begin[1:], strict=True) for t in pair)

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
+
 from spotcat.atomic import write_file
 from spotcat.ingest.clean import Refusal
 from spotcat.status import Status
@@ -19,7 +21,10 @@ _FOLDER, _PLAN = ".shards", "plan"
 
 
 class Row(NamedTuple):
-    """What the tables need of one stored light curve."""
+    """What the tables need of one stored light curve.
+
+    `pauses` has the last time before and the first after each gap that may be closed [d], with blanks between.
+    """
 
     n_points: int
     n_segments: int
@@ -30,6 +35,12 @@ class Row(NamedTuple):
     n_clipped: int
     n_in_transit: int
     flags: int
+    pauses: str
+
+    def intervals(self) -> tuple[np.ndarray, np.ndarray]:
+        """First and last times [d] of what lies between the pauses, shape (n,) each."""
+        inner = np.array(self.pauses.split(), dtype=float)
+        return np.r_[self.time_min, inner[1::2]], np.r_[inner[::2], self.time_max]
 
 
 Outcome: TypeAlias = Row | Refusal

@@ -32,7 +32,7 @@ from spotcat.ingest.vectors import StoredVectors
 from spotcat.status import InputError, RunError
 
 FORMAT = "spotcat light curves"
-VERSION = 3
+VERSION = 4
 
 StarTable = dict[str, np.ndarray]
 """One-dimensional arrays by column name, one element per star, sorted by star_id."""
@@ -63,7 +63,7 @@ STAR_COLUMNS = {
 }
 """Name and kind of the columns of ``stars``.
 
-``span`` is the time [d] from the first measurement to the last with the long gaps between files closed (``gaps``).
+``span`` is the time [d] from the first measurement to the last with the long gaps closed (``gaps``).
 ``n_masked``, ``n_clipped`` and ``n_in_transit`` count the measurements that the quality mask, the clipping and the
 transit mask took away.
 """
@@ -80,6 +80,7 @@ ROW_COLUMNS = {
     "n_clipped": "i4",
     "n_in_transit": "i4",
     "flags": "i4",
+    "pauses": "U",
     "crowding": "f4",
     "file": "U",
     "sha256": "U",

@@ -116,7 +116,8 @@ def _star_values(star: Star, min_points: int, choices: str) -> dict[str, Any]:
 def _span(rows: Sequence[Row]) -> float:
     if not rows:
         return float("nan")
-    return stretches(np.array([row.time_min for row in rows]), np.array([row.time_max for row in rows])).span
+    begin, end = (np.concatenate(ends) for ends in zip(*(row.intervals() for row in rows), strict=True))
+    return stretches(begin, end).span
 
 
 def _verdict(star: Star, min_points: int) -> Refusal:
