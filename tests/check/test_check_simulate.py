@@ -111,10 +111,14 @@ def test_the_photometric_period_is_that_of_the_spots_that_were_there() -> None:
     star = _model(spots)
     assert photometric_period(star, star.t[star.t < 60]) == pytest.approx(period(0.3), rel=1e-6)
     assert photometric_period(star, star.t[star.t > 60]) == pytest.approx(period(1.0), rel=1e-6)
-    weights = np.cos([0.3, 1.0]) ** 2
+    turn = np.linspace(0, 2 * np.pi, 4000, endpoint=False)
+    seen = [np.maximum(0, np.cos(1.2) * np.sin(phi) + np.sin(1.2) * np.cos(phi) * np.cos(turn)) for phi in (0.3, 1.0)]
+    weights = np.array([np.mean(v * np.cos(turn)) for v in seen]) ** 2
     mean_rate = weights @ (1 / period(np.array([0.3, 1.0]))) / weights.sum()
     assert photometric_period(star, star.t) == pytest.approx(1 / mean_rate, rel=1e-4)
     assert np.isnan(photometric_period(star, np.array([500.0])))
+    hidden = _model(Spots(np.array([0.3, -1.5]), np.zeros(2), np.array([30.0, 80.0])))
+    assert photometric_period(hidden, hidden.t) == pytest.approx(period(0.3), rel=1e-6)
     rigid = _model(spots, kappa=0.0)
     assert photometric_period(rigid, rigid.t) == pytest.approx(8.0, rel=1e-6)
 

@@ -26,6 +26,9 @@ The scatter follows as ``sigma_k sqrt(R_Gamma(0) <V^2>)`` with ``<V^2>`` from 1/
 spots that last ten days, 1.5 % for those of two months.
 """
 
+LATITUDES = 2049
+"""From pole to pole, at which the visibility of a star's spots is tabulated."""
+
 QUIET_NOISE = 1e-3
 """Standard deviation of the white noise of stars that do not rotate."""
 
@@ -77,8 +80,8 @@ def _spots(config: SimulateConfig, rng: np.random.Generator) -> Source:
 def photometric_period(star: LightcurveModel, time: np.ndarray) -> float:
     """The period [d] that photometry shows: that of the mean angular velocity of the spots that were there.
 
-    A spot counts by its area, summed over the observed times, and by ``cos^2`` of its latitude, the power with which it
-    is seen to rotate.
+    A spot counts by the power with which it is seen to rotate: its squared area, summed over the observed times, times
+    the square of its visibility's first harmonic.
 
     Args:
         star: a simulated star.
@@ -91,9 +94,8 @@ def photometric_period(star: LightcurveModel, time: np.ndarray) -> float:
     latitude, peak_time = np.asarray(star.spots.latitude), np.asarray(star.spots.peak_time)
     # Spot by spot at all of the star's times: every other number of spots or of times would be compiled anew.
     observed = np.isin(star.t, time)
-    area = np.array([np.sum(np.asarray(envelope.Gamma(star.t - peak), float)[observed] ** 2) for peak in peak_time])
-    rate = np.array([float(visibility.omega_0(phi)) for phi in latitude])
-    return _mean_period(area * np.cos(latitude) ** 2, rate)
+    area = np.array([np.sum(np.asarray(envelope.Gamma(star.t - peak), float)[observed] ** 4) for peak in peak_time])
+    return _seen_period(area, latitude, visibility)
 
 
 def _butterpy(config: SimulateConfig, rng: np.random.Generator) -> Source:
@@ -119,8 +121,8 @@ def _butterpy(config: SimulateConfig, rng: np.random.Generator) -> Source:
         surface.evolve_spots(time, np.degrees(inc), peq, kappa, tau_evol=rng.uniform(1, 10), alpha_med=1e-3).flux, float
     )
     latitude = np.asarray(surface.lat)
-    weight = np.asarray(surface.amax) * np.cos(latitude) ** 2
-    photometric = _mean_period(weight, 2 * np.pi / peq * (1 - kappa * np.sin(latitude) ** 2))
+    area = np.asarray(surface.amax) ** 2
+    photometric = _seen_period(area, latitude, VisibilityFunction(peq, float(kappa), inc))
     truth = _truth(peq=peq, kappa=float(kappa), inc=inc, noise=float(noise))
     return Source(time, flux, truth, lambda _: photometric)
 
@@ -142,7 +144,13 @@ def _log_uniform(bounds: tuple[float, float], rng: np.random.Generator) -> float
     return float(np.exp(rng.uniform(*np.log(bounds))))
 
 
-def _mean_period(weight: np.ndarray, rate: np.ndarray) -> float:
+def _seen_period(squared_area: np.ndarray, latitude: np.ndarray, visibility: VisibilityFunction) -> float:
+    """Period [d] of the mean angular velocity of spots, each weighted by its power in the first harmonic."""
+    # From a table: every other number of spots would be compiled anew.
+    nodes = np.linspace(-np.pi / 2, np.pi / 2, LATITUDES)
+    first = np.interp(latitude, nodes, np.asarray(visibility.c_n(nodes, 1))[1])
+    weight = squared_area * first**2
+    rate = 2 * np.pi / visibility.peq * (1 - visibility.kappa * np.sin(latitude) ** 2)
     return float(2 * np.pi * weight.sum() / (weight @ rate)) if weight.any() else np.nan
 
 
