@@ -84,6 +84,24 @@ def test_the_false_alarm_probability_is_the_fraction_of_quiet_stars(quiet: dict[
     assert np.all(np.diff(beyond) < 0)
 
 
+def test_false_alarms_that_gain_much_are_told_from_rotators_all_the_same() -> None:
+    rng = np.random.default_rng(8)
+    gain = np.where(rng.random(400) < 0.3, rng.exponential(25.0, 400), rng.exponential(2.0, 400))
+    table = learn(survey(rng, 1000), {"lnl_rotation": gain, "baseline": np.full(400, 1460.0)}, "test")
+    for x in (20.0, 30.0, 50.0):
+        assert table.false_alarm(np.array([x]), np.array([1460.0]))[0] == pytest.approx(np.mean(gain >= x), rel=0.3)
+    cut = np.quantile(gain, 0.99)
+    assert 0.002 < table.false_alarm(np.array([cut]), np.array([1460.0]))[0] < 0.04
+
+
+@pytest.mark.parametrize("baseline", [27.0, 150.0, 1460.0])
+def test_the_shipped_table_lets_clear_rotators_be_detected(baseline: float) -> None:
+    gains = np.arange(0.0, 400.0, 5.0)
+    alarm = shipped().false_alarm(gains, np.full(gains.size, baseline))
+    assert np.all(np.diff(np.log(alarm)) < 0)
+    assert alarm[gains >= 200].max() < 1e-3
+
+
 def test_reliability_is_the_fraction_of_right_periods(quiet: dict[str, np.ndarray]) -> None:
     rng = np.random.default_rng(6)
 

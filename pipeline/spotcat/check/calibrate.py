@@ -20,7 +20,8 @@ FEWEST, FEWEST_OUTSIDE = 150, 10
 baseline, and where these are too few, all."""
 RIDGE = 1e-3
 """Keeps the regression finite where all periods are right."""
-ALARM_GAINS = tuple(float(gain) for gain in range(0, 32, 2))
+ALARM_GAINS = (*(2.0 * i for i in range(16)), *(10.0 * i for i in range(4, 11)))
+"""Up to what a drift gains in four years."""
 
 
 def learn(rotating: Mapping[str, np.ndarray], quiet: Mapping[str, np.ndarray], version: str) -> Calibration:
@@ -71,8 +72,9 @@ def _ln_alarm(gain: np.ndarray) -> tuple[float, ...]:
     counts = np.array([np.sum(gain >= x) for x in ALARM_GAINS], float)
     fraction = np.log(np.maximum(counts, 1) / gain.size)
     known = max(int(np.sum(counts >= 10)), 2)
-    slope = (fraction[known - 1] - fraction[0]) / (known - 1)
-    tail = fraction[known - 1] + slope * np.arange(1, len(counts) - known + 1)
+    gains = np.array(ALARM_GAINS)
+    slope = (fraction[known - 1] - fraction[0]) / (gains[known - 1] - gains[0])
+    tail = fraction[known - 1] + slope * (gains[known:] - gains[known - 1])
     return tuple(float(f"{v:.4g}") for v in [*fraction[:known], *tail])
 
 
