@@ -133,14 +133,6 @@ def test_a_worker_without_a_gpu_of_its_own_refuses(seen: str, monkeypatch: pytes
     check_device()
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Ctrl-C interrupts, also where a shell has started the tests in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_waits_while_workers_start_and_is_not_for_them() -> None:
     with pytest.raises(KeyboardInterrupt), interrupts_later():

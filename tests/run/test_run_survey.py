@@ -178,6 +178,7 @@ def test_input_that_changed_since_is_refused(tmp_path: Path, stars: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_a_run_in_one_line(tmp_path: Path, stars: Path, local: Path) -> None:
     recipe = write_recipe(tmp_path / "tiny.toml", stars, tmp_path / "run")
     run = start("run", recipe, "--site", local)
