@@ -39,7 +39,7 @@ SETS: dict[str, SimulateConfig] = {
 """150 d at half a day; a TESS sector at ten minutes; four years of Kepler at two hours, with quarter offsets; four
 years at six hours of another package's stars, with active belts and activity cycles."""
 
-TOGETHER = ("half-year", "sector", "mission")
+TOGETHER = tuple(name for name, config in SETS.items() if config.source == "spots")
 """Sets whose intervals are also judged together: those with the physics that the intervals assume."""
 
 

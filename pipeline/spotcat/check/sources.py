@@ -150,7 +150,7 @@ def _seen_period(squared_area: np.ndarray, latitude: np.ndarray, visibility: Vis
     nodes = np.linspace(-np.pi / 2, np.pi / 2, LATITUDES)
     first = np.interp(latitude, nodes, np.asarray(visibility.c_n(nodes, 1))[1])
     weight = squared_area * first**2
-    rate = 2 * np.pi / visibility.peq * (1 - visibility.kappa * np.sin(latitude) ** 2)
+    rate = np.interp(latitude, nodes, np.asarray(visibility.omega_0(nodes)))
     return float(2 * np.pi * weight.sum() / (weight @ rate)) if weight.any() else np.nan
 
 

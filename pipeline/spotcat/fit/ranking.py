@@ -56,7 +56,7 @@ def lnodds_at(shift: float, value: np.ndarray, theta: np.ndarray, n: int, k: int
     best = np.argmin(lower, axis=1)[:, None]
     there = is_alias(ln_period - np.take_along_axis(ln_period, best, axis=1), shift)
     alias = np.where(there, lower, np.inf).min(axis=1)
-    return np.where(np.isfinite(alias), np.take_along_axis(lower, best, axis=1)[:, 0] - alias, np.nan)
+    return np.take_along_axis(lower, best, axis=1)[:, 0] - np.where(np.isfinite(alias), alias, np.nan)
 
 
 def is_alias(apart: np.ndarray, shift: float) -> np.ndarray:

@@ -13,12 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from spotcat.config import CleanConfig
-from spotcat.gaps import intervals
 from spotcat.ingest.clean import CleanCurve, Refusal
 from spotcat.ingest.clip import Transit
 from spotcat.ingest.describe import FileInfo
 from spotcat.ingest.discover import Source
-from spotcat.ingest.outcome import Marks, Outcome, Row
+from spotcat.ingest.outcome import Marks, Outcome, Row, pauses_of
 from spotcat.ingest.read import Known, read_curve
 from spotcat.ingest.scan import checksum, scan
 from spotcat.ingest.writer import Block
@@ -85,10 +84,5 @@ def _row(curve: CleanCurve) -> Row:
         curve.n_clipped,
         curve.n_in_transit,
         int(flags),
-        _pauses(curve.time),
+        pauses_of(curve.time),
     )
-
-
-def _pauses(time: np.ndarray) -> str:
-    begin, end = intervals(time)
-    return " ".join(repr(float(t)) for pair in zip(end[:-1], begin[1:], strict=True) for t in pair)

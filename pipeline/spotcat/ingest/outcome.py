@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from spotcat.atomic import write_file
+from spotcat.gaps import intervals
 from spotcat.ingest.clean import Refusal
 from spotcat.status import Status
 
@@ -41,6 +42,12 @@ class Row(NamedTuple):
         """First and last times [d] of what lies between the pauses, shape (n,) each."""
         inner = np.array(self.pauses.split(), dtype=float)
         return np.r_[self.time_min, inner[1::2]], np.r_[inner[::2], self.time_max]
+
+
+def pauses_of(time: np.ndarray) -> str:
+    """The text from which ``Row.intervals`` reads back ``gaps.intervals`` of sorted times [d]."""
+    begin, end = intervals(time)
+    return " ".join(repr(float(t)) for pair in zip(end[:-1], begin[1:], strict=True) for t in pair)
 
 
 Outcome: TypeAlias = Row | Refusal
