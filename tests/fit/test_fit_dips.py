@@ -63,3 +63,10 @@ def test_skewness_leaves_out_what_was_not_measured() -> None:
     batch = type(one)(*(np.asarray(part)[None] for part in one))
     centred = flux - flux.mean()
     assert skewness(batch)[0] == pytest.approx((centred**3).mean() / (centred**2).mean() ** 1.5)
+
+
+def test_a_constant_light_curve_has_no_skewness() -> None:
+    grid = Grid(64, 1.0)
+    one = grid_star(Star(np.arange(60.0), np.ones(60), np.ones(60), np.zeros(60, int)), grid)
+    with np.errstate(all="raise"):
+        assert skewness(type(one)(*(np.asarray(part)[None] for part in one)))[0] == 0

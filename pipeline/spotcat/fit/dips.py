@@ -53,7 +53,7 @@ def skewness(batch: GridBatch) -> np.ndarray:
     count = np.maximum(batch.mask.sum(1), 1)
     y = (batch.y - (batch.y.sum(1) / count)[:, None]) * batch.mask
     spread = np.maximum(np.sqrt((y**2).sum(1) / count), 1e-300)
-    return (y**3).sum(1) / count / spread**3
+    return ((y / spread[:, None]) ** 3).sum(1) / count
 
 
 def boxes_win(time: np.ndarray, flux: np.ndarray, prot: float, shortest_box: float) -> bool:
@@ -79,7 +79,10 @@ def boxes_win(time: np.ndarray, flux: np.ndarray, prot: float, shortest_box: flo
     search = BoxLeastSquares(time, y)
     found = search.power(periods, durations, method="fast", oversample=3)
     best = int(np.argmax(found.power))
-    box = search.model(time, found.period[best], found.duration[best], found.transit_time[best])
+    where = found.period[best], found.duration[best], found.transit_time[best]
+    if not search.transit_mask(time, *where).any():
+        return False  # a box that rounding has moved off its one measurement
+    box = search.model(time, *where)
     left = np.mean((y - box) ** 2)
     return bool(left < min(_left_by_harmonics(time, y, p) for p in (prot, found.period[best])))
 
