@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from spotcat.config import FitConfig, InputConfig, Recipe, SurveyConfig
+from spotcat.config import CleanConfig, FitConfig, InputConfig, Recipe, SurveyConfig
 from spotcat.fit.buckets import choose_bucket
 from spotcat.fit.engine import fit_stars
 from spotcat.status import Flag
@@ -25,28 +26,42 @@ STRICT = ("EPIC 211719918", "EPIC 211841249")
 """Pulsators or binaries: more periodic than spots are."""
 
 
-@pytest.mark.slow
-@pytest.mark.real
-def test_real_stars_rotate_with_their_published_periods_or_do_not_rotate(real_data: Path, tmp_path: Path) -> None:
+def fitted(files: Iterable[Path], folder: Path, flare_sigma: float = 0.0) -> dict[str, dict[str, float]]:
+    """Some columns of the stars in some files, by their names."""
     from spotcat.ingest.pipeline import ingest
     from spotcat.ingest.store import LightCurveStore
 
-    files = tuple(str(real_data / pattern) for pattern in FILES)
-    recipe = Recipe(SurveyConfig("real", str(tmp_path), 1), InputConfig(files=files))
-    ingest(recipe, tmp_path / "lightcurves.zarr", lambda *_: None)
-    store = LightCurveStore(tmp_path / "lightcurves.zarr")
-    row = {name: i for i, name in enumerate(store.stars["name"])}
+    clean = CleanConfig(flare_sigma=flare_sigma)
+    recipe = Recipe(SurveyConfig("real", str(folder), 1), InputConfig(files=tuple(map(str, files))), clean=clean)
+    ingest(recipe, folder / "lightcurves.zarr", lambda *_: None)
+    store = LightCurveStore(folder / "lightcurves.zarr")
     rows = {}
-    for name in (*dict(KNOWN), *NO_ROTATORS, *STRICT):
-        i = row[name]
+    for i, name in enumerate(store.stars["name"].tolist()):
         light_curve = store.read([store.stars["star_id"][i]])[0]
         span, segments = float(store.stars["span"][i]), int(light_curve.segment.max()) + 1
         spec = choose_bucket(span, float(store.stars["cadence"][i]), segments, CONFIG)
         columns = fit_stars([light_curve], spec, CONFIG).columns
-        rows[name] = {key: columns[key][0] for key in ("prot", "rotating", "flags")}
+        rows[name] = {key: columns[key][0].item() for key in ("prot", "rotating", "flags")}
+    return rows
+
+
+@pytest.mark.slow
+@pytest.mark.real
+def test_real_stars_rotate_with_their_published_periods_or_do_not_rotate(real_data: Path, tmp_path: Path) -> None:
+    rows = fitted((real_data / pattern for pattern in FILES), tmp_path)
+    assert rows.keys() == {*dict(KNOWN), *NO_ROTATORS, *STRICT}
     differs = {name: float(rows[name]["prot"] / period - 1) for name, period in KNOWN}
     print({name: f"{d:+.1%}" for name, d in differs.items()})
     assert max(abs(d) for d in differs.values()) < 0.05, differs
     assert all(rows[name]["rotating"] for name, _ in KNOWN)
     assert not any(rows[name]["rotating"] for name in NO_ROTATORS)
     assert all(int(rows[name]["flags"]) & Flag.STRICTLY_PERIODIC for name in STRICT)
+
+
+@pytest.mark.slow
+@pytest.mark.real
+def test_a_flaring_star_seen_in_five_sectors_of_two_years_has_one_period(real_data: Path, tmp_path: Path) -> None:
+    rows = fitted([real_data / "tess/*461654150*"], tmp_path, flare_sigma=5.0)
+    assert rows.keys() == {"TIC 461654150"}
+    # The one peak of the periodogram of every sector.
+    assert rows["TIC 461654150"]["prot"] == pytest.approx(0.345, rel=0.01)

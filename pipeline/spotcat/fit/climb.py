@@ -155,7 +155,7 @@ def starting_points(templates: np.ndarray, powers: np.ndarray, layout: Layout) -
 
     Args:
         templates: ln P, kappa, ln lspot, ln tau_spot, shape (..., 4).
-        powers: component powers of the search, shape (..., 7).
+        powers: component powers of the search, shape (..., 8).
         layout: where what is.
 
     Returns:

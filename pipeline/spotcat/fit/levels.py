@@ -30,7 +30,7 @@ class Starts(NamedTuple):
         (n, P).
         place: of the modes in the period grid, the best first, shape (n, n_modes).
         templates: ln P, kappa, ln lspot, ln tau_spot of the modes, shape (n, n_modes, 4).
-        powers: component powers of those templates, shape (n, n_modes, 7).
+        powers: component powers of those templates, shape (n, n_modes, 8).
     """
 
     gain: np.ndarray

@@ -44,8 +44,8 @@ class Bank(NamedTuple):
     Attributes:
         templates: ln P, kappa, ln lspot, ln tau_spot of every template, shape (T, 4); periods vary slowest.
         rows: unit-variance covariance of each spot component, float32, shape (T, 3, M).
-        screen: expected periodogram of every component without gaps, float32, shape (T, 7, n).
-        noise: unit-variance covariances of the red-noise terms, float32, shape (3, M).
+        screen: expected periodogram of every component without gaps, float32, shape (T, 8, n).
+        noise: unit-variance covariances of the red-noise terms, float32, shape (4, M).
         ageing: those of spots that come and go without rotating, float32, shape (6, M).
         periods: period grid [d], shape (P,).
     """
@@ -64,7 +64,7 @@ class Found(NamedTuple):
     Attributes:
         gain: its penalised log-likelihood above that of no rotation, the GP periodogram, shape (B, P).
         template: its place in the bank, shape (B, P).
-        powers: its component powers, shape (B, P, 7).
+        powers: its component powers, shape (B, P, 8).
     """
 
     gain: Array
@@ -189,7 +189,7 @@ def _screened(components: Array, stars: Periodogram) -> tuple[Array, Array]:
 
 
 def _noise_powers(noise: Array, window: Array) -> Array:
-    """Expected powers of red and white noise of unit variance, shape (4, n)."""
+    """Expected powers of red and white noise of unit variance, shape (5, n)."""
     red = jnp.maximum(expected_power(noise, window), _FLOOR)
     return jnp.concatenate([red, jnp.ones((1, red.shape[1]), red.dtype)])
 
@@ -245,7 +245,7 @@ def _null_values(stars: Periodogram, layout: Layout) -> Array:
 
 @jax.jit
 def _rows_without_rotation(layout: Layout) -> tuple[Array, Array]:
-    """Unit-variance covariances of red noise, and of spots that do not rotate for six lifetimes; (3, M) and (6, M)."""
+    """Unit-variance covariances of red noise, and of spots that do not rotate for six lifetimes; (4, M) and (6, M)."""
     shortest, longest = jnp.log(4 * layout.dt), jnp.log(layout.n_time * layout.dt / 2)
     lives = jnp.exp(jnp.linspace(shortest, longest, 6))[:, None]
     envelope = envelope_of(layout.spots)

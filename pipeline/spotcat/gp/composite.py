@@ -4,8 +4,8 @@
 
 ``R`` is the normalised autocorrelation of the envelope and ``s_n`` the latitude average of harmonic n, scaled so
 that the harmonics n >= 1 sum to 1 at lag zero: ``A`` is the variance that rotates.  The levels ``d_n`` let each
-harmonic leave the ratio that inclination and latitude imply, under a prior (spots are few and not points).  Three
-Ornstein-Uhlenbeck terms stand for granulation and flares, for residual systematics and for slow drifts; a spherical
+harmonic leave the ratio that inclination and latitude imply, under a prior (spots are few and not points).  Four
+Ornstein-Uhlenbeck terms stand for flares, for granulation, for residual systematics and for slow drifts; a spherical
 taper gives them compact support, so that the whole covariance is banded.  Everything is in units of the light
 curve's own variance.
 
@@ -28,6 +28,14 @@ from spotcat.star.survey import envelope_of, latitude_of, visibility_of
 
 _STATIC = ["n_time", "n_harm", "n_latitude", "priors", "spots"]
 jax.tree_util.register_dataclass(Layout, data_fields=["dt"], meta_fields=_STATIC)
+
+
+RED_TIMES = (0.1, 1), (0.3, 2), (1.0, 4)
+"""Time scales [d] of the red noise and their least number of grid steps; a fourth is a fifteenth of the grid.
+
+So close to one another that their sum has any spectrum between white and red: with a gap between 0.15 and 1 d the wings
+of spots' harmonics stood in for the flares of an M dwarf, at twice its period (TIC 461654150).
+"""
 
 
 class Shape(NamedTuple):
@@ -86,9 +94,10 @@ def spot_rows(shape: Array, width: ArrayLike, layout: Layout) -> Array:
 
 
 def red_rows(layout: Layout) -> Array:
-    """Unit-variance red-noise covariances on the grid, shape (3, M), zero from ``layout.red_steps`` on."""
+    """Unit-variance red-noise covariances on the grid, shape (4, M), zero from ``layout.red_steps`` on."""
     x = np.minimum(np.arange(layout.n_time) / layout.red_steps, 1.0)
-    times = jnp.stack([jnp.maximum(0.15, layout.dt), jnp.maximum(1.0, 4 * layout.dt), layout.n_time * layout.dt / 15])
+    fast = [jnp.maximum(time, steps * layout.dt) for time, steps in RED_TIMES]
+    times = jnp.stack([*fast, layout.n_time * layout.dt / 15])
     return jnp.exp(-layout.lag / times[:, None]) * (1 - 1.5 * x + 0.5 * x**3)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from spotcat.config import FitConfig, Spots
 
 KAPPA_MAX = 0.7
-N_SHAPE, N_RED = 5, 3
+N_SHAPE, N_RED = 5, 4
 LONG_GRID = 2048
 
 
