@@ -33,27 +33,44 @@ def main() -> None:
     rng = np.random.default_rng(404)
     stars = [simulate(rng, m=150, periods=(2.0, 12.0)) for _ in range(n_stars)]
     spec = choose_bucket(74.5, 0.5, 1, FitConfig())
-    widths, rows = {}, {}
-    for sampler in SAMPLERS:
-        config, started = replace(FitConfig(), sampler=sampler), monotonic()
-        parts = [fit_stars(stars[i : i + BATCH], spec, config, BATCH).columns for i in range(0, n_stars, BATCH)]
-        rows[sampler] = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-        widths[sampler] = np.log(rows[sampler]["prot_upper_raw"] / rows[sampler]["prot_lower_raw"])
-        print(f"{sampler}: {(monotonic() - started) / n_stars:.2f} s a star, compilation included", flush=True)
+    columns: dict[str, list[dict[str, np.ndarray]]] = {sampler: [] for sampler in SAMPLERS}
+    seconds = dict.fromkeys(SAMPLERS, 0.0)
     print("gain, prot, width of the chains, Laplace and importance against it, r_hat, n_eff, n_divergent, pareto_k")
-    found, weights = rows["nuts"], rows["importance"]
-    for i in range(n_stars):
-        ratios = [widths[s][i] / widths["nuts"][i] for s in ("laplace", "importance")]
-        print(
-            f"{found['lnl_rotation'][i]:7.1f} {found['prot'][i]:7.3f} {widths['nuts'][i]:7.4f}"
-            f" {ratios[0]:6.2f} {ratios[1]:6.2f} {found['r_hat'][i]:6.3f} {found['n_eff'][i]:6.0f}"
-            f" {found['n_divergent'][i]:4.0f} {weights['pareto_k'][i]:6.2f}"
-        )
+    for i in range(0, n_stars, BATCH):
+        for sampler in SAMPLERS:
+            started = monotonic()
+            config = replace(FitConfig(), sampler=sampler)
+            columns[sampler].append(fit_stars(stars[i : i + BATCH], spec, config, BATCH).columns)
+            seconds[sampler] += monotonic() - started
+        print_rows({sampler: parts[-1] for sampler, parts in columns.items()})
+    for sampler, spent in seconds.items():
+        print(f"{sampler}: {spent / n_stars:.2f} s a star, compilation included")
+    rows = {s: {key: np.concatenate([part[key] for part in parts]) for key in parts[0]} for s, parts in columns.items()}
+    found, widths = rows["nuts"], {sampler: width(row) for sampler, row in rows.items()}
     sure = (found["r_hat"] < 1.1) & (found["rotating"] == 1)
     for sampler in ("laplace", "importance"):
         ratio = widths[sampler] / widths["nuts"]
         for words, which in (("all stars", np.ones(n_stars, bool)), ("detected, chains converged", sure)):
             print(f"{sampler}, {words} ({which.sum()}): median width {np.median(ratio[which]):.2f} of the chains'")
+
+
+def width(columns: dict[str, np.ndarray]) -> np.ndarray:
+    """Of the raw 68 % interval of ln prot, shape (n,)."""
+    return np.log(columns["prot_upper_raw"] / columns["prot_lower_raw"])
+
+
+def print_rows(columns: dict[str, dict[str, np.ndarray]]) -> None:
+    """A line for each star of some batch; `columns` by sampler."""
+    widths = {sampler: width(row) for sampler, row in columns.items()}
+    found, weights = columns["nuts"], columns["importance"]
+    for i, wide in enumerate(widths["nuts"]):
+        print(
+            f"{found['lnl_rotation'][i]:7.1f} {found['prot'][i]:7.3f} {wide:7.4f}"
+            f" {widths['laplace'][i] / wide:6.2f} {widths['importance'][i] / wide:6.2f}"
+            f" {found['r_hat'][i]:6.3f} {found['n_eff'][i]:6.0f}"
+            f" {found['n_divergent'][i]:4.0f} {weights['pareto_k'][i]:6.2f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
