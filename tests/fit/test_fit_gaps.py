@@ -19,7 +19,7 @@ from spotcat.gp.priors import negative_log_prior
 from spotcat.gp.whittle import expected_power, periodogram
 
 CONFIG = FitConfig()
-THETA = np.array([np.log(8.0), -1.0, 0.6, np.log(90.0), np.log(40.0), -0.4, -1.0, 0.1, 0, 0, 0, -4, -3, -2, -2.5])
+THETA = np.array([np.log(8.0), -1.0, 0.6, np.log(90.0), np.log(40.0), -0.4, -1.0, 0.1, 0, 0, 0, -4, -3.5, -3, -2, -2.5])
 
 
 def seen_in(star: Star, *windows: tuple[float, float]) -> Star:

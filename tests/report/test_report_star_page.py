@@ -197,7 +197,7 @@ def test_a_flare_does_not_flatten_the_rest(tmp_path: Path) -> None:
 def test_a_page_is_drawn(run: Path, tmp_path: Path) -> None:
     out = show(run / "catalog.zarr", "sim-00001", tmp_path / "new" / "star.png", published=5.0)
     image = matplotlib.image.imread(out)
-    assert image.shape == (1980, 1420, 4)
+    assert image.shape == (1980, 1450, 4)
     ink = _ink(out)
     assert 0.03 < ink.mean() < 0.3
     assert ink.any(axis=0).mean() > 0.85 and ink.any(axis=1).mean() > 0.85

@@ -203,7 +203,7 @@ def test_a_star_opens_from_the_table(clean: Page, small: Path) -> None:
     while clean.value("document.readyState") != "complete" or "stars/" not in clean.value("location.href"):
         pass
     assert clean.value("document.querySelector('h1').textContent") == "sim-00000"
-    assert clean.value("document.querySelector('img').naturalWidth") == 1420
+    assert clean.value("document.querySelector('img').naturalWidth") == 1450
     clean.value("document.querySelector('nav a').click()")
 
 
