@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from fit_samples import Star, cut, simulate, within
+from fit_samples import THETA, Star, cut, simulate, within
 from scipy.optimize import minimize
 
 from spotcat.config import FitConfig
@@ -142,9 +142,7 @@ def test_programs_are_compiled_once_a_grid(stars: list[Star], table: FitTable) -
 def test_expected_power_and_jacobian_equal_finite_differences() -> None:
     layout = choose_bucket(149.5, 0.5, 1, CONFIG).layout(CONFIG)
     rng = np.random.default_rng(0)
-    theta = np.array(
-        [np.log(8.0), -1.0, 0.6, np.log(12.0), np.log(5.0), -0.4, -1.0, 0.1, 0, 0, 0, -4, -3.5, -3, -2, -2.5]
-    )
+    theta = THETA.copy()
     with jax.enable_x64(True):
         window = jnp.asarray(np.linspace(1, 0.1, layout.n_time))
         expected, jacobian = expected_and_jacobian(jnp.asarray(theta), window, jnp.asarray(0.3), layout)
@@ -165,9 +163,7 @@ def test_exact_derivatives_equal_finite_differences(stars: list[Star]) -> None:
     spec = choose_bucket(149.5, 0.5, 2, CONFIG)
     layout, batch = spec.layout(CONFIG), grid_stars([stars[0]], spec.whole)
     rng = np.random.default_rng(3)
-    theta = np.array(
-        [np.log(8.0), -1.0, 0.6, np.log(12.0), np.log(5.0), -0.4, -1.0, 0.1, 0, 0, 0, -4, -3.5, -3, -2, -2.5]
-    )
+    theta = THETA.copy()
     with jax.enable_x64(True):
         data = GridStar(*(jnp.asarray(getattr(batch, k)[0]) for k in GridStar._fields))
         data = data._replace(segment=(jnp.arange(layout.n_time) > 150).astype(int))

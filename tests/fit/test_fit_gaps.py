@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from fit_samples import THETA as SHORT_LIVED
 from fit_samples import Star, simulate, within
 
 from spotcat.config import FitConfig
@@ -19,7 +20,7 @@ from spotcat.gp.priors import negative_log_prior
 from spotcat.gp.whittle import expected_power, periodogram
 
 CONFIG = FitConfig()
-THETA = np.array([np.log(8.0), -1.0, 0.6, np.log(90.0), np.log(40.0), -0.4, -1.0, 0.1, 0, 0, 0, -4, -3.5, -3, -2, -2.5])
+THETA = np.array([*SHORT_LIVED[:3], np.log(90.0), np.log(40.0), *SHORT_LIVED[5:]])
 
 
 def seen_in(star: Star, *windows: tuple[float, float]) -> Star:

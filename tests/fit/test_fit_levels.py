@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from fit_samples import Star, simulate, within
+from fit_samples import THETA, Star, simulate, within
 
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import choose_bucket, grid_stars
@@ -22,7 +22,6 @@ from spotcat.gp.grid import BINS_PER_PERIOD, fullest
 from spotcat.gp.whittle import expected_power, negative_log_likelihood, periodogram, profiled_powers
 
 CONFIG = FitConfig()
-THETA = np.array([np.log(8.0), -1.0, 0.6, np.log(12.0), np.log(5.0), -0.4, -1.0, 0.1, 0, 0, 0, -4, -3.5, -3, -2, -2.5])
 
 
 @pytest.mark.parametrize("span, cadence", [(1459.5, 0.0204), (1459.5, 0.5), (355.0, 0.00139), (27.0, 0.00023)])

@@ -25,7 +25,8 @@ from spotcat.fit.importance import (
     wall,
 )
 
-LAYOUT = choose_bucket(149.5, 0.5, 1, FitConfig()).layout(FitConfig())
+CONFIG = FitConfig(n_harm=3)  # the masses below are of a target in fifteen dimensions
+LAYOUT = choose_bucket(149.5, 0.5, 1, CONFIG).layout(CONFIG)
 D = LAYOUT.n_theta
 CENTRE = np.full(D, -1.0)
 
@@ -49,7 +50,7 @@ def test_two_modes_get_their_masses_and_widths_whatever_the_first_guess() -> Non
     assert first[first < 1].std() == pytest.approx(0.2, rel=0.25)
     assert first[first > 1].mean() == pytest.approx(2.0, abs=0.1)
     assert found.theta[0, :, 1:].std() == pytest.approx(1.0, rel=0.1)
-    assert found.n_eff[0] > 50  # of 512, in sixteen dimensions
+    assert found.n_eff[0] > 100
     assert found.pareto_k[0] < 0.7
     again = importance_sample([mixture, mixture], two_modes, LAYOUT)
     np.testing.assert_array_equal(again.theta[0], found.theta[0])

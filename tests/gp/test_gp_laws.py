@@ -15,7 +15,7 @@ from spotcat.fit.climb import LN_WHITE_MIN
 from spotcat.gp.composite import covariance_jacobian, covariance_of, shape_of, spot_levels, support_steps
 from spotcat.gp.grid import Grid
 from spotcat.gp.kernel import rotation_of
-from spotcat.gp.layout import N_RED, Layout
+from spotcat.gp.layout import Layout
 from spotcat.gp.likelihood import log_likelihood
 from spotcat.star.envelope import Envelope
 from spotcat.star.latitude import latitude_nodes
@@ -102,7 +102,7 @@ def plainly(name: str, theta: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("name", CHOICES)
 def test_spots_have_the_covariance_of_the_chosen_objects(name: str) -> None:
     theta = THETA.copy()
-    theta[-1 - N_RED : -1] = -np.inf
+    theta[layout_of(name).reds] = -np.inf
     want = plainly(name, theta)
     # Thirty-two latitudes, and what is cut off.
     np.testing.assert_allclose(fitted(name)(theta)[0], want, atol=1e-5 * want[0])

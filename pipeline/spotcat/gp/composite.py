@@ -23,19 +23,11 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from spotcat.gp.kernel import Rotation, harmonic_covariances, harmonic_slopes, rotation_of
-from spotcat.gp.layout import KAPPA_MAX, N_SHAPE, Layout
+from spotcat.gp.layout import KAPPA_MAX, N_SHAPE, RED_TIMES, Layout
 from spotcat.star.survey import envelope_of, latitude_of, visibility_of
 
 _STATIC = ["n_time", "n_harm", "n_latitude", "priors", "spots"]
 jax.tree_util.register_dataclass(Layout, data_fields=["dt"], meta_fields=_STATIC)
-
-
-RED_TIMES = (0.1, 1), (0.3, 2), (1.0, 4)
-"""Time scales [d] of the red noise and their least number of grid steps; a fourth is a fifteenth of the grid.
-
-So close to one another that their sum has any spectrum between white and red: with a gap between 0.15 and 1 d the wings
-of spots' harmonics stood in for the flares of an M dwarf, at twice its period (TIC 461654150).
-"""
 
 
 class Shape(NamedTuple):

@@ -10,8 +10,15 @@ import numpy as np
 from spotcat.config import FitConfig, Spots
 
 KAPPA_MAX = 0.7
-N_SHAPE, N_RED = 5, 4
+N_SHAPE = 5
 LONG_GRID = 2048
+RED_TIMES = (0.1, 1), (0.3, 2), (1.0, 4)
+"""Time scales [d] of the red noise and their least number of grid steps; a fourth is a fifteenth of the grid.
+
+So close to one another that their sum has any spectrum between white and red: with a gap between 0.15 and 1 d the wings
+of spots' harmonics stood in for the flares of an M dwarf, at twice its period (TIC 461654150).
+"""
+N_RED = len(RED_TIMES) + 1
 
 
 class Priors(NamedTuple):
