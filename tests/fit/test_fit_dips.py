@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fit_samples import Star, simulate
 
-from spotcat.fit.dips import boxes_win, dipping, skewness
+from spotcat.fit.dips import boxes_win, dipping, roughness, skewness
 from spotcat.gp.grid import Grid, grid_star
 
 RNG = np.random.default_rng(5)
@@ -70,3 +70,17 @@ def test_a_constant_light_curve_has_no_skewness() -> None:
     one = grid_star(Star(np.arange(60.0), np.ones(60), np.ones(60), np.zeros(60, int)), grid)
     with np.errstate(all="raise"):
         assert skewness(type(one)(*(np.asarray(part)[None] for part in one)))[0] == 0
+
+
+def test_roughness_knows_no_slopes_and_is_three_halves_of_white_noise_and_more_of_lone_dips() -> None:
+    grid = Grid(640, 0.5)
+    time = np.delete(np.arange(600) * 0.5, [3, 4, 30, 200])
+    dips = RNG.normal(size=time.size) * 0.1 - (np.arange(time.size) % 5 == 0)
+    waves = np.cos(2 * np.pi * time / 2.5) + RNG.normal(size=time.size)
+    flux = [0.01 * time, RNG.normal(size=time.size), waves, dips, np.ones(time.size)]
+    batch = [grid_star(Star(time, f, np.full(time.size, 0.01), np.zeros(time.size, int)), grid) for f in flux]
+    rough = roughness(type(batch[0])(*(np.stack(parts) for parts in zip(*batch, strict=True))))
+    assert rough[0] == pytest.approx(0, abs=1e-9)
+    assert rough[1] == pytest.approx(1.5, abs=0.2)
+    assert rough[2] < 1.5 < rough[3]
+    assert rough[4] == 0

@@ -14,7 +14,7 @@ from spotcat.fit.buckets import choose_bucket, grid_stars
 from spotcat.fit.climb import begin_at, climb_on
 from spotcat.fit.columns import FitTable
 from spotcat.fit.confirm import GridStar, confirm, exact_derivatives
-from spotcat.fit.engine import fit_stars
+from spotcat.fit.engine import LEAST_BINS, fit_on_own_grids, fit_stars
 from spotcat.fit.envelopes import envelope_values
 from spotcat.fit.lanes import map_lanes
 from spotcat.fit.levels import search_stars
@@ -247,3 +247,24 @@ def test_buckets_are_few_and_hold_their_stars() -> None:
         assert spec.n_time <= CONFIG.max_points
         assert span / spec.dt <= spec.n_time - 1
         assert spec.dt >= cadence * 0.999
+
+
+@pytest.mark.slow
+def test_a_period_too_short_for_its_grid_is_fitted_again_on_a_finer_one() -> None:
+    star = simulate(np.random.default_rng(5), m=1200, periods=(5.2, 5.2))
+    spec = choose_bucket(599.5, 0.5, 1, CONFIG)
+    periods = spec.periods(CONFIG)
+    with jax.enable_x64(True):
+        starts = search_stars([star], 1, spec, CONFIG)
+        # As if the search had found a period that needs no more than a measurement in four days, the truth far behind.
+        wrong = int(np.argmin(abs(periods - 8 * star.photometric)))
+        gain = starts.gain.copy()
+        gain[0, wrong] = gain.max() + 100
+        place = starts.place.copy()
+        place[0, 1:], place[0, 0] = place[0, :-1], wrong
+        coarse = spec.fitted(periods[wrong], CONFIG)
+        assert star.photometric < LEAST_BINS * coarse.dt
+        misled = starts._replace(gain=gain, place=place)
+        found = fit_on_own_grids([star], misled, spec, CONFIG, 1)
+    assert found.best.prot[0] == pytest.approx(star.photometric, rel=0.1)
+    assert found.best.peq[0] >= LEAST_BINS * found.dt[0]

@@ -13,7 +13,7 @@ from spotcat.config import FitConfig
 from spotcat.fit.buckets import choose_bucket
 from spotcat.fit.engine import fit_stars
 from spotcat.fit.importance import (
-    SHARE,
+    LEAST,
     draw,
     flattened,
     importance_sample,
@@ -25,8 +25,7 @@ from spotcat.fit.importance import (
     wall,
 )
 
-CONFIG = FitConfig(n_harm=3)  # the masses below are of a target in fifteen dimensions
-LAYOUT = choose_bucket(149.5, 0.5, 1, CONFIG).layout(CONFIG)
+LAYOUT = choose_bucket(149.5, 0.5, 1, FitConfig()).layout(FitConfig())
 D = LAYOUT.n_theta
 CENTRE = np.full(D, -1.0)
 
@@ -76,7 +75,7 @@ def test_weights_are_flattened_until_enough_count_and_heavy_tails_are_told() -> 
     log_weight = 5 * rng.normal(size=512)
     log_weight -= logsumexp(log_weight)
     flat = flattened(log_weight)
-    assert np.exp(-logsumexp(2 * flat)) == pytest.approx(SHARE * 512, rel=0.02)
+    assert np.exp(-logsumexp(2 * flat)) == pytest.approx(LEAST, rel=0.02)
     even = np.full(512, -np.log(512))
     np.testing.assert_allclose(flattened(even), even)
     light = np.log(rng.uniform(0.5, 1, 512))
@@ -85,7 +84,7 @@ def test_weights_are_flattened_until_enough_count_and_heavy_tails_are_told() -> 
     assert k < 0.3
     assert weights.sum() == pytest.approx(1.0)
     assert smoothed(heavy)[1] > 0.7
-    assert np.bincount(resampled(np.r_[0.5, np.full(511, 0.5 / 511)]), minlength=512)[0] == 256
+    assert np.bincount(resampled(np.r_[0.5, np.full(511, 0.5 / 511)], 512), minlength=512)[0] == 256
 
 
 def test_the_wall_stands_where_the_climbs_are_bounded_and_leaves_the_period_free() -> None:

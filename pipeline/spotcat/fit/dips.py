@@ -8,6 +8,9 @@ from spotcat.fit.buckets import GridBatch
 
 SKEWNESS = -2.0
 """Flux more skewed than this has dips: one in two hundred simulated rotators."""
+WHITE = 1.5
+"""Roughness of white noise.  A rotation of four measurements or more is smoother, with any noise on it: of 3,100
+simulated rotators the roughest came to 1.28.  Dips of single measurements are not."""
 SUSPECT_SKEWNESS, SUSPECT_HARMONICS = -1.0, 2.5
 """Flux more skewed than this is compared with boxes, and that with a third or fourth harmonic so much in ln above what
 spots give beside the first."""
@@ -22,7 +25,7 @@ MOST_WORK = 1e8
 
 
 def dipping(batch: GridBatch, dt: float, prot: np.ndarray, lifetime: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Whether light curves have narrow dips: by their skewness, or because boxes explain more of them.
+    """Whether light curves have narrow dips: by their skewness or roughness, or because boxes explain more of them.
 
     Args:
         batch: light curves on a fine grid, B of them.
@@ -35,7 +38,7 @@ def dipping(batch: GridBatch, dt: float, prot: np.ndarray, lifetime: np.ndarray,
         Truth values, shape (B,).
     """
     skew = skewness(batch)
-    found = skew < SKEWNESS
+    found = (skew < SKEWNESS) | (roughness(batch) > WHITE)
     seen = batch.mask > 0
     extent = np.array([np.ptp(t[own]) if own.any() else 0 for t, own in zip(batch.elapsed, seen, strict=True)])
     strict = lifetime > np.minimum(SUSPECT_LIVES * extent, SUSPECT_LIFETIME)
@@ -54,6 +57,19 @@ def skewness(batch: GridBatch) -> np.ndarray:
     y = (batch.y - (batch.y.sum(1) / count)[:, None]) * batch.mask
     spread = np.maximum(np.sqrt((y**2).sum(1) / count), 1e-300)
     return ((y / spread[:, None]) ** 3).sum(1) / count
+
+
+def roughness(batch: GridBatch) -> np.ndarray:
+    """Variance of each measurement from the mean of its neighbours, in units of the flux's; shape (B,).
+
+    After von Neumann et al. (1941, Ann. Math. Stat. 12, 153), of second differences: they know no slopes.  0 where no
+    three measurements follow one another.
+    """
+    y, mask = batch.y, batch.mask
+    all_three = mask[:, :-2] * mask[:, 1:-1] * mask[:, 2:]
+    away = (y[:, 1:-1] - 0.5 * (y[:, :-2] + y[:, 2:])) * all_three
+    variance = ((y * mask) ** 2).sum(1) / np.maximum(mask.sum(1), 1)
+    return (away**2).sum(1) / np.maximum(all_three.sum(1), 1) / np.maximum(variance, 1e-300)
 
 
 def boxes_win(time: np.ndarray, flux: np.ndarray, prot: float, shortest_box: float) -> bool:

@@ -13,9 +13,12 @@ from spotcat.fit.columns import FitTable, fit_table
 from spotcat.fit.levels import Starts, search_stars
 from spotcat.fit.modes import Fit, fit_modes
 from spotcat.gaps import stretches_of
+from spotcat.gp.grid import Grid
 
 SEARCH_MARGIN = 10.0
 """A further mode this much worse in log-likelihood than the best is not worth a finer grid."""
+LEAST_BINS = 2.5
+"""A period of fewer bins is not shown by a grid: of fewer than two it looks like a longer one."""
 
 
 def fit_stars(stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig, lanes: int = 0) -> FitTable:
@@ -39,22 +42,53 @@ def fit_stars(stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig
     size = max(lanes, len(stars))
     with jax.enable_x64(True):
         starts = search_stars(_padded(stars, size), len(stars), spec, config)
-        fit = _fit_on_own_grids(stars, starts, spec, config, size)
+        fit = fit_on_own_grids(stars, starts, spec, config, size)
     return fit_table(fit, starts.gain, stars, spec, config)
 
 
-def _fit_on_own_grids(
+def fit_on_own_grids(
     stars: Sequence[Measurements], starts: Starts, spec: BucketSpec, config: FitConfig, size: int
 ) -> Fit:
-    """Refine and confirm each star on the grid that its shortest likely period needs."""
+    """Refine and confirm each star on the grid that its shortest likely period needs.
+
+    A star whose best mode then turns faster than its grid can show is fitted again on a finer one: that mode may be
+    another's alias.
+
+    Args:
+        stars: light curves.
+        starts: their period modes.
+        spec: their bucket.
+        config: settings of the steps.
+        size: batch size that the arrays are padded to.
+    """
     periods = spec.periods(config)
-    grids = [spec.fitted(_shortest_period(starts.gain[i], starts.place[i], periods), config) for i in range(len(stars))]
+    shortest = [_shortest_period(gain, place, periods) for gain, place in zip(starts.gain, starts.place, strict=True)]
+    grids = [spec.fitted(period, config) for period in shortest]
+    fit = _fit_on(grids, stars, starts, spec, config, size)
+    while True:
+        unseen = fit.best.peq < LEAST_BINS * fit.dt
+        finer = {int(i): spec.fitted(float(fit.best.peq[i]), config) for i in np.flatnonzero(unseen)}
+        again = [i for i, grid in finer.items() if grid.dt < grids[i].dt]
+        if not again:
+            return fit
+        for i in again:
+            grids[i] = finer[i]
+        some = Starts(*(a[again] for a in starts))
+        better = _fit_on([grids[i] for i in again], [stars[i] for i in again], some, spec, config, size)
+        for old, new in zip(jax.tree.leaves(fit), jax.tree.leaves(better), strict=True):
+            old[again] = new
+
+
+def _fit_on(
+    grids: Sequence[Grid], stars: Sequence[Measurements], starts: Starts, spec: BucketSpec, config: FitConfig, size: int
+) -> Fit:
+    """Refine and confirm each star on its grid, those of one grid together."""
     pieces, order = [], []
     for own in sorted(set(grids)):
         members = [i for i, grid in enumerate(grids) if grid == own]
         batch = grid_stars(_padded([stars[i] for i in members], size), own)
-        theirs = jax.tree.map(lambda a, m=members: a[m], starts)
-        pieces.append(fit_modes(batch, theirs, own, spec.n_segments, config, periods[0]))
+        theirs = Starts(*(a[members] for a in starts))
+        pieces.append(fit_modes(batch, theirs, own, spec.n_segments, config, spec.periods(config)[0]))
         order += members
     back = np.argsort(order)
     return jax.tree.map(lambda *a: np.concatenate(a)[back], *pieces)

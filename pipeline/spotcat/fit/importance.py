@@ -1,14 +1,15 @@
 """Importance sampling of the exact posterior: what the Laplace approximation misses of its skewness and its modes.
 
-The proposal is a mixture of Student distributions, one at each mode with the mode's Laplace covariance, moved in a few
-rounds to the weighted moments of its own draws (Cappe et al. 2008, Statistics and Computing 18, 447), the weights of
-these rounds flattened until enough draws have some.  The largest weights are smoothed, and the shape of their tail says
-how far to trust them (Vehtari et al. 2024, JMLR 25, 72).
+The proposal is a mixture of Student distributions, one at each mode with the mode's Laplace covariance, moved round by
+round to the weighted moments of all draws so far (Cappe et al. 2008, Statistics and Computing 18, 447), the weights
+flattened until enough draws have some.  No draw is thrown away: all are weighted by the mean of the densities that any
+of them was drawn from (Cornuet et al. 2012, Scand. J. Stat. 39, 798).  The largest weights are smoothed, and the shape
+of their tail says how far to trust them (Vehtari et al. 2024, JMLR 25, 72).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,8 +25,8 @@ Values = Callable[[np.ndarray], np.ndarray]
 
 FREEDOM = 6.0
 """Degrees of freedom of the proposals: their tails must be heavier than the posterior's."""
-ROUNDS, SHARE = 4, 0.15
-"""Rounds before the draws that count, and the effective share of the draws that each round's weights leave."""
+ROUNDS, LEAST = 11, 75.0
+"""Rounds of draws, and their effective number that the weights of a move leave."""
 SEED = 20_24
 WALL = 0.1
 """Softness of the bounds of the coordinates."""
@@ -72,13 +73,18 @@ def importance_sample(mixtures: list[Mixture], values: Values, layout: Layout) -
         layout: where what is.
     """
     rng = np.random.default_rng(SEED)
+    rounds: list[list[Mixture]] = []
+    theta, target = np.empty((len(mixtures), 0, layout.n_theta)), np.empty((len(mixtures), 0))
     for _ in range(ROUNDS):
-        theta = _draws(mixtures, rng)
-        weight = _log_weights(mixtures, theta, values, layout)
+        new = _draws(mixtures, rng)
+        rounds.append(mixtures)
+        theta = np.concatenate([theta, new], axis=1)
+        target = np.concatenate([target, _log_target(new, values, layout)], axis=1)
+        of_star = zip(theta, target, zip(*rounds, strict=True), strict=True)
+        weight = [_log_weights(*own) for own in of_star]
         mixtures = [moved(m, t, flattened(w)) for m, t, w in zip(mixtures, theta, weight, strict=True)]
-    theta = _draws(mixtures, rng)
-    smooth = [smoothed(w) for w in _log_weights(mixtures, theta, values, layout)]
-    drawn = np.stack([t[resampled(w)] for t, (w, _) in zip(theta, smooth, strict=True)])
+    smooth = [smoothed(w) for w in weight]
+    drawn = np.stack([t[resampled(w, N_DRAWS)] for t, (w, _) in zip(theta, smooth, strict=True)])
     n_eff = np.array([1 / np.sum(w**2) for w, _ in smooth])
     none = np.full(len(theta), np.nan)
     return Sampled(drawn, n_eff, np.array([k for _, k in smooth]), none, none)
@@ -148,12 +154,12 @@ def moved(mixture: Mixture, theta: np.ndarray, log_weight: np.ndarray) -> Mixtur
 
 
 def flattened(log_weight: np.ndarray) -> np.ndarray:
-    """The highest power of some weights whose effective number is `SHARE` of all, normalised, shape (D,)."""
+    """The highest power of some weights whose effective number is `LEAST`, normalised, shape (D,)."""
     low, high, out = 0.0, 1.0, log_weight
     for _ in range(20):
         power = high if out is log_weight else 0.5 * (low + high)
         out = power * log_weight - logsumexp(power * log_weight)
-        enough = np.exp(-logsumexp(2 * out)) >= SHARE * log_weight.size
+        enough = np.exp(-logsumexp(2 * out)) >= LEAST
         if enough and power == 1.0:
             break
         low, high = (power, high) if enough else (low, power)
@@ -182,10 +188,9 @@ def smoothed(log_weight: np.ndarray) -> tuple[np.ndarray, float]:
     return weight / weight.sum(), float(k)
 
 
-def resampled(weight: np.ndarray) -> np.ndarray:
-    """Systematic resampling: indices of as many draws of equal weight, shape (D,)."""
-    n = weight.size
-    return np.searchsorted(np.cumsum(weight), (np.arange(n) + 0.5) / n).clip(max=n - 1)
+def resampled(weight: np.ndarray, n: int) -> np.ndarray:
+    """Systematic resampling: indices of n draws of equal weight."""
+    return np.searchsorted(np.cumsum(weight), (np.arange(n) + 0.5) / n).clip(max=weight.size - 1)
 
 
 def wall(theta: Any, layout: Layout) -> Any:
@@ -207,9 +212,13 @@ def _draws(mixtures: list[Mixture], rng: np.random.Generator) -> np.ndarray:
     return np.stack([draw(m, N_DRAWS, np.random.default_rng(seed)) for m in mixtures])
 
 
-def _log_weights(mixtures: list[Mixture], theta: np.ndarray, values: Values, layout: Layout) -> np.ndarray:
-    """Normalised log-weights, shape (B, D)."""
-    proposed = np.stack([logsumexp(log_density(m, t), axis=0) for m, t in zip(mixtures, theta, strict=True)])
-    log_weight = -values(theta) - wall(theta, layout) - proposed
-    log_weight = np.where(np.isfinite(log_weight), log_weight, -1e300)
-    return log_weight - logsumexp(log_weight, axis=1, keepdims=True)
+def _log_target(theta: np.ndarray, values: Values, layout: Layout) -> np.ndarray:
+    """Log-posterior within the bounds, very low where it is not finite, shape (B, D)."""
+    target = -values(theta) - wall(theta, layout)
+    return np.where(np.isfinite(target), target, -1e300)
+
+
+def _log_weights(theta: np.ndarray, target: np.ndarray, rounds: Sequence[Mixture]) -> np.ndarray:
+    """Normalised log-weights of a star's draws of as many from each of its proposals, shape (D,)."""
+    proposed = logsumexp(np.concatenate([log_density(mixture, theta) for mixture in rounds]), axis=0)
+    return target - proposed - logsumexp(target - proposed)
