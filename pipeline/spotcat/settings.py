@@ -66,11 +66,8 @@ class FitConfig:
     """Bin width [d] below which no star is binned; 0 is the native cadence."""
     p_min: float = 0.2
     """Shortest period searched [d]; never below four bins."""
-    p_max: float = 70.0
-    """Longest period searched [d]; never above half the baseline.
-
-    That of McQuillan, Mazeh & Aigrain (2014, ApJS 211, 24): beyond it a quarter of Kepler's holds hardly more than
-    one rotation, and its offset is as good an explanation."""
+    p_max: float = 100.0
+    """Longest period searched [d]; never above half the baseline."""
     n_period: int = 256
     """Log-spaced periods of the search."""
     shears: tuple[float, ...] = (0.0, 0.2)

@@ -10,11 +10,11 @@ from fit_samples import THETA, Star, cut, simulate, within
 from scipy.optimize import minimize
 
 from spotcat.config import FitConfig
-from spotcat.fit.buckets import BINS_PER_CYCLE, choose_bucket, grid_stars
+from spotcat.fit.buckets import choose_bucket, grid_stars
 from spotcat.fit.climb import begin_at, climb_on
 from spotcat.fit.columns import FitTable
 from spotcat.fit.confirm import GridStar, confirm, exact_derivatives
-from spotcat.fit.engine import fit_on_own_grids, fit_stars
+from spotcat.fit.engine import LEAST_BINS, fit_on_own_grids, fit_stars
 from spotcat.fit.envelopes import envelope_values
 from spotcat.fit.lanes import map_lanes
 from spotcat.fit.levels import search_stars
@@ -263,8 +263,8 @@ def test_a_period_too_short_for_its_grid_is_fitted_again_on_a_finer_one() -> Non
         place = starts.place.copy()
         place[0, 1:], place[0, 0] = place[0, :-1], wrong
         coarse = spec.fitted(periods[wrong], CONFIG)
-        assert star.photometric < 2 * coarse.dt
+        assert star.photometric < LEAST_BINS * coarse.dt
         misled = starts._replace(gain=gain, place=place)
         found = fit_on_own_grids([star], misled, spec, CONFIG, 1)
     assert found.best.prot[0] == pytest.approx(star.photometric, rel=0.1)
-    assert found.best.peq[0] >= BINS_PER_CYCLE * found.dt[0]
+    assert found.best.peq[0] >= LEAST_BINS * found.dt[0]

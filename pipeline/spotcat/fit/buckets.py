@@ -28,9 +28,8 @@ from spotcat.gp.layout import Layout
 
 SHORTEST_GRID = 128
 """Grids are not made coarser than this many points."""
-BINS_PER_CYCLE = 8
-"""Bins in a period on the grid of the refined fit.  With half as many, spots that live for a rotation look like white
-noise: of 300 simulated four-year stars five bins got fourteen periods wrong that eight get right."""
+BINS_PER_CYCLE = 5
+"""Bins in a period on the grid of the refined fit; half the period is then still above the Nyquist limit."""
 PIECE = 1024
 """Points of the pieces that a light curve is cut into for its short periods: three cycles of the longest, at least."""
 

@@ -17,6 +17,8 @@ from spotcat.gp.grid import Grid
 
 SEARCH_MARGIN = 10.0
 """A further mode this much worse in log-likelihood than the best is not worth a finer grid."""
+LEAST_BINS = 2.5
+"""A period of fewer bins is not shown by a grid: of fewer than two it looks like a longer one."""
 
 
 def fit_stars(stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig, lanes: int = 0) -> FitTable:
@@ -49,8 +51,8 @@ def fit_on_own_grids(
 ) -> Fit:
     """Refine and confirm each star on the grid that its shortest likely period needs.
 
-    A star whose best mode then asks for a finer grid is fitted again on that: of a few bins a period is shown badly,
-    and of fewer than two it may be another's alias.
+    A star whose best mode then turns faster than its grid can show is fitted again on a finer one: that mode may be
+    another's alias.
 
     Args:
         stars: light curves.
@@ -64,12 +66,13 @@ def fit_on_own_grids(
     grids = [spec.fitted(period, config) for period in shortest]
     fit = _fit_on(grids, stars, starts, spec, config, size)
     while True:
-        asked = [spec.fitted(period, config) if period > 0 else grids[i] for i, period in enumerate(fit.best.peq)]
-        again = [i for i, grid in enumerate(asked) if grid.dt < grids[i].dt]
+        unseen = fit.best.peq < LEAST_BINS * fit.dt
+        finer = {int(i): spec.fitted(float(fit.best.peq[i]), config) for i in np.flatnonzero(unseen)}
+        again = [i for i, grid in finer.items() if grid.dt < grids[i].dt]
         if not again:
             return fit
         for i in again:
-            grids[i] = asked[i]
+            grids[i] = finer[i]
         some = Starts(*(a[again] for a in starts))
         better = _fit_on([grids[i] for i in again], [stars[i] for i in again], some, spec, config, size)
         for old, new in zip(jax.tree.leaves(fit), jax.tree.leaves(better), strict=True):
