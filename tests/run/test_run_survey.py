@@ -93,8 +93,7 @@ def test_the_driver_of_workers_never_loads_jax(undisturbed: Path) -> None:
     assert not {"jax", "jaxlib", "lightkurve"} & set(modules)
     log = (undisturbed.parent / "stderr.txt").read_text()
     assert "fit: 4 chunks, 12 stars\n" in log
-    # By its workers, unless another test has compiled them already.
-    assert sum(map(int, re.search(r"fit: 1 buckets, (\d+) programs compiled, (\d+) read back", log).groups())) > 0
+    assert int(re.search(r"fit: 1 buckets, (\d+) programs compiled", log)[1]) > 0
 
 
 @pytest.mark.slow
