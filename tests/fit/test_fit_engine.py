@@ -10,11 +10,11 @@ from fit_samples import THETA, Star, cut, simulate, within
 from scipy.optimize import minimize
 
 from spotcat.config import FitConfig
-from spotcat.fit.buckets import choose_bucket, grid_stars
+from spotcat.fit.buckets import BINS_PER_CYCLE, LEAST_BINS, WEAK_BINS, WEAK_GAIN, choose_bucket, grid_stars
 from spotcat.fit.climb import begin_at, climb_on
 from spotcat.fit.columns import FitTable
 from spotcat.fit.confirm import GridStar, confirm, exact_derivatives
-from spotcat.fit.engine import LEAST_BINS, fit_on_own_grids, fit_stars
+from spotcat.fit.engine import fit_on_own_grids, fit_stars
 from spotcat.fit.envelopes import envelope_values
 from spotcat.fit.lanes import map_lanes
 from spotcat.fit.levels import search_stars
@@ -247,6 +247,21 @@ def test_buckets_are_few_and_hold_their_stars() -> None:
         assert spec.n_time <= CONFIG.max_points
         assert span / spec.dt <= spec.n_time - 1
         assert spec.dt >= cadence * 0.999
+
+
+@pytest.mark.parametrize("span", [149.5, 1459.5])
+@pytest.mark.parametrize("period", [7.0, 20.0, 45.0])
+def test_a_weak_star_is_fitted_again_on_a_grid_of_more_bins_and_a_strong_one_where_its_period_shows(
+    span: float, period: float
+) -> None:
+    spec = choose_bucket(span, 0.0204, 1, CONFIG)
+    own, coarse = spec.fitted(period, CONFIG), spec.fitted(3 * period, CONFIG)
+    assert spec.refitted(own, period, WEAK_GAIN, CONFIG) == own
+    assert spec.refitted(own, 3 * period, 0.0, CONFIG) == own
+    assert spec.refitted(own, np.nan, np.nan, CONFIG) == own
+    assert spec.refitted(own, period, 0.0, CONFIG).dt <= period / WEAK_BINS
+    aliased = LEAST_BINS * coarse.dt * 0.9
+    assert spec.refitted(coarse, aliased, 1e3, CONFIG).dt <= aliased / BINS_PER_CYCLE
 
 
 @pytest.mark.slow

@@ -30,6 +30,10 @@ SHORTEST_GRID = 128
 """Grids are not made coarser than this many points."""
 BINS_PER_CYCLE = 5
 """Bins in a period on the grid of the refined fit; half the period is then still above the Nyquist limit."""
+LEAST_BINS = 2.5
+"""A period of fewer bins is not shown by a grid: of fewer than two it looks like a longer one."""
+WEAK_GAIN, WEAK_BINS = 50.0, 8.0
+"""A star that gains less than this is fitted with so many bins a period: fewer blur most of a weak signal away."""
 PIECE = 1024
 """Points of the pieces that a light curve is cut into for its short periods: three cycles of the longest, at least."""
 
@@ -111,6 +115,20 @@ class BucketSpec:
         while self.n_time // (2 * factor) >= SHORTEST_GRID and 2 * factor * self.dt <= period / BINS_PER_CYCLE:
             factor *= 2
         return self.whole.coarsened(factor)
+
+    def refitted(self, grid: Grid, period: float, gain: float, config: FitConfig) -> Grid:
+        """The grid that a fit's best mode asks for: the one it was found on, if that shows it well.
+
+        Args:
+            grid: what it was found on.
+            period: its equatorial period [d].
+            gain: what it gains in log-likelihood over no rotation.
+            config: limits on points and periods.
+        """
+        weak = gain < WEAK_GAIN
+        if not period < (WEAK_BINS if weak else LEAST_BINS) * grid.dt:  # NaN asks for nothing
+            return grid
+        return self.fitted(period * BINS_PER_CYCLE / WEAK_BINS if weak else period, config)
 
 
 def choose_bucket(span: float, cadence: float, n_segments: int, config: FitConfig) -> BucketSpec:

@@ -17,8 +17,6 @@ from spotcat.gp.grid import Grid
 
 SEARCH_MARGIN = 10.0
 """A further mode this much worse in log-likelihood than the best is not worth a finer grid."""
-LEAST_BINS = 2.5
-"""A period of fewer bins is not shown by a grid: of fewer than two it looks like a longer one."""
 
 
 def fit_stars(stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig, lanes: int = 0) -> FitTable:
@@ -52,7 +50,7 @@ def fit_on_own_grids(
     """Refine and confirm each star on the grid that its shortest likely period needs.
 
     A star whose best mode then turns faster than its grid can show is fitted again on a finer one: that mode may be
-    another's alias.
+    another's alias, and a weak star's may be what is left of a clear one.
 
     Args:
         stars: light curves.
@@ -66,9 +64,9 @@ def fit_on_own_grids(
     grids = [spec.fitted(period, config) for period in shortest]
     fit = _fit_on(grids, stars, starts, spec, config, size)
     while True:
-        unseen = fit.best.peq < LEAST_BINS * fit.dt
-        finer = {int(i): spec.fitted(float(fit.best.peq[i]), config) for i in np.flatnonzero(unseen)}
-        again = [i for i, grid in finer.items() if grid.dt < grids[i].dt]
+        found = zip(grids, fit.best.peq, fit.gain, strict=True)
+        finer = [spec.refitted(grid, float(peq), float(gain), config) for grid, peq, gain in found]
+        again = [i for i, grid in enumerate(finer) if grid.dt < grids[i].dt]
         if not again:
             return fit
         for i in again:
