@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _COLUMNS = 4
+_WIDE = 300.0
+"""An axis over a larger factor has room for labels at decades alone."""
 _STYLES = {"spotcat": (MODEL, "-"), "Lomb-Scargle": (GUIDE, ":"), "autocorrelation": (DATA, "--")}
 
 
@@ -95,5 +97,6 @@ def _along(axes: Axes, curve: Mapping[str, Any]) -> None:
     axes.stairs(curve["completeness"], edges, color=MODEL, ls=(0, (1, 1)), baseline=None, label="detected and right")
     if edges[0] > 0:
         axes.set_xscale("log")
-        log_periods(axes.xaxis)
+        if edges[-1] < _WIDE * edges[0]:
+            log_periods(axes.xaxis)
     axes.set(xlabel=curve["axis"], ylabel="fraction right", ylim=(0, 1.02))
