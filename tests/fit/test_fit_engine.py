@@ -22,7 +22,7 @@ from spotcat.fit.modes import fit_modes
 from spotcat.fit.refine import expected_and_jacobian, refine
 from spotcat.fit.search import search
 from spotcat.gp.composite import covariance
-from spotcat.gp.grid import fitted_grid, grid_lengths
+from spotcat.gp.grid import BINS_PER_PERIOD, fitted_grid, grid_lengths
 from spotcat.gp.layout import Layout
 from spotcat.gp.whittle import expected_power
 from spotcat.status import Flag, LifetimeFlag, Status
@@ -260,6 +260,8 @@ def test_a_weak_star_is_fitted_again_on_a_grid_of_more_bins_and_a_strong_one_whe
     assert spec.refitted(own, 3 * period, 0.0, CONFIG) == own
     assert spec.refitted(own, np.nan, np.nan, CONFIG) == own
     assert spec.refitted(own, period, 0.0, CONFIG).dt <= period / WEAK_BINS
+    shown = max(BINS_PER_PERIOD * spec.dt, period / 2)
+    assert spec.refitted(coarse, shown, 0.0, CONFIG).dt >= spec.dt  # all of the light curve
     aliased = LEAST_BINS * coarse.dt * 0.9
     assert spec.refitted(coarse, aliased, 1e3, CONFIG).dt <= aliased / BINS_PER_CYCLE
 

@@ -128,7 +128,9 @@ class BucketSpec:
         weak = gain < WEAK_GAIN
         if not period < (WEAK_BINS if weak else LEAST_BINS) * grid.dt:  # NaN asks for nothing
             return grid
-        return self.fitted(period * BINS_PER_CYCLE / WEAK_BINS if weak else period, config)
+        # More bins are not worth a part of the light curve, where the whole shows the period.
+        more = min(period, max(period * BINS_PER_CYCLE / WEAK_BINS, BINS_PER_PERIOD * self.dt))
+        return self.fitted(more if weak else period, config)
 
 
 def choose_bucket(span: float, cadence: float, n_segments: int, config: FitConfig) -> BucketSpec:
