@@ -103,8 +103,8 @@ class BucketSpec:
         whole = Level(self.layout(config), 1, split, config.n_period)
         return (fine, whole) if split < config.n_period else (fine,)
 
-    def fitted(self, period: float, config: FitConfig) -> Grid:
-        """The coarsest grid, by powers of two, that still shows half of a period; short grids are left as they are.
+    def fitted(self, period: float, config: FitConfig, bins: float = BINS_PER_CYCLE) -> Grid:
+        """The coarsest grid, by powers of two, that has so many bins in a period; short grids are left as they are.
 
         Where the whole light curve's grid cannot show the period at all it is a finer one for a part of it.
         """
@@ -112,7 +112,7 @@ class BucketSpec:
             finer = max(int(np.log2(period / BINS_PER_CYCLE / self.finest)), 0)
             return part_grid(self.whole, float(f"{self.finest * 2**finer:.5g}"), config)
         factor = 1
-        while self.n_time // (2 * factor) >= SHORTEST_GRID and 2 * factor * self.dt <= period / BINS_PER_CYCLE:
+        while self.n_time // (2 * factor) >= SHORTEST_GRID and 2 * factor * self.dt <= period / bins:
             factor *= 2
         return self.whole.coarsened(factor)
 
@@ -125,12 +125,10 @@ class BucketSpec:
             gain: what it gains in log-likelihood over no rotation.
             config: limits on points and periods.
         """
-        weak = gain < WEAK_GAIN
-        if not period < (WEAK_BINS if weak else LEAST_BINS) * grid.dt:  # NaN asks for nothing
+        least, bins = (WEAK_BINS, WEAK_BINS) if gain < WEAK_GAIN else (LEAST_BINS, BINS_PER_CYCLE)
+        if not period < least * grid.dt:  # NaN asks for nothing
             return grid
-        # More bins are not worth a part of the light curve, where the whole shows the period.
-        more = min(period, max(period * BINS_PER_CYCLE / WEAK_BINS, BINS_PER_PERIOD * self.dt))
-        return self.fitted(more if weak else period, config)
+        return self.fitted(period, config, bins)
 
 
 def choose_bucket(span: float, cadence: float, n_segments: int, config: FitConfig) -> BucketSpec:
