@@ -121,8 +121,9 @@ class FitConfig:
     """Stars fitted together; also the size of a chunk."""
     detection: float = 12.0
     """Log-likelihood gain over no rotation from which a rotation counts as detected."""
-    false_alarm: float = 0.01
-    """Largest probability that a star without rotation gains as much."""
+    false_alarm: float = 0.005
+    """Largest probability that a star without rotation gains as much; half of the one in a hundred that is promised, so
+    that chance seldom takes it above."""
     reliability: float = 0.8
     """Least probability that the period is right for the rotation to count as detected."""
 

@@ -60,6 +60,7 @@ class Flag(IntFlag):
     ECLIPSES_SUSPECTED = 1 << 7
     STRICTLY_PERIODIC = 1 << 8
     MEASUREMENTS_ODD = 1 << 9
+    STEPS_SUSPECTED = 1 << 10
 
     @property
     def words(self) -> list[str]:
@@ -78,6 +79,7 @@ _FLAG_WORDS = {
     Flag.ECLIPSES_SUSPECTED: "narrow dips repeat with the period: eclipses or transits suspected",
     Flag.STRICTLY_PERIODIC: "no change over many cycles: pulsation or a binary suspected",
     Flag.MEASUREMENTS_ODD: "some measurements were out of order, or out of range and left out",
+    Flag.STEPS_SUSPECTED: "sudden steps at even intervals: momentum dumps suspected",
 }
 
 

@@ -25,7 +25,7 @@ from spotcat.check.simulate import simulate_survey, truth_path
 from spotcat.config import CheckConfig, InputConfig, Recipe, Site, SurveyConfig
 from spotcat.report.validation_plots import plot_validation
 from spotcat.run.stages import run_survey
-from spotcat.status import InputError, LifetimeFlag
+from spotcat.status import Flag, InputError, LifetimeFlag
 
 REPORT = "validation.json"
 
@@ -76,8 +76,9 @@ def check_calibrate(recipe: Recipe, site: Site, out: Path) -> None:
     quiet: dict[str, list[np.ndarray]] = {"lnl_rotation": [], "baseline": []}
     for name, found, truth in _surveys(recipe, site):
         if name.endswith(QUIET):
+            told = (truth["family"] == transits.__name__) | ((found["flags"] & Flag.STEPS_SUSPECTED) != 0)
             for key, parts in quiet.items():
-                parts.append(found[key][truth["family"] != transits.__name__])
+                parts.append(found[key][~told])
             continue
         known = {**found, **{f"true_{key}": truth[key] for key in ("prot", "peq", "spot_lifetime")}}
         for key, values in known.items():

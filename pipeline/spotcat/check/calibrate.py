@@ -31,7 +31,8 @@ def learn(rotating: Mapping[str, np.ndarray], quiet: Mapping[str, np.ndarray], v
         rotating: of simulated rotators, the columns ``lnl_rotation``, ``baseline``, ``lifetime_flag``, the quantities
             with their raw intervals, and ``true_prot``, ``true_peq`` and ``true_spot_lifetime``, NaN where there is no
             truth; arrays of shape (n,).
-        quiet: of simulated stars without rotation or dips, ``lnl_rotation`` and ``baseline``; arrays of shape (m,).
+        quiet: of simulated stars without rotation, transits or suspected steps, ``lnl_rotation`` and ``baseline``;
+            arrays of shape (m,).
         version: what to call it.
     """
     regime = np.digitize(rotating["lnl_rotation"], GAIN_EDGES), np.digitize(rotating["baseline"], BASELINE_EDGES)

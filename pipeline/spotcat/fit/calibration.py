@@ -4,8 +4,8 @@ A Laplace interval knows neither that the wrong mode may have won nor that spots
 baseline the factor is kept that, applied to the interval's half-width in the logarithm, made it hold the truth as
 often as it says (split conformal prediction: Vovk, Gammerman & Shafer 2005, Algorithmic Learning in a Random World).
 The false-alarm probability is the fraction of simulated stars without rotation, of the same baseline, that gain as
-much; transits do not count, which are told by their dips.  That a period is right to 10 % is a logistic regression on
-the raw width of its interval and on the gain.
+much; transits do not count, nor steps at even intervals: both are told without it.  That a period is right to 10 % is
+a logistic regression on the raw width of its interval and on the gain.
 """
 
 from __future__ import annotations

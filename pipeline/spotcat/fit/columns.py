@@ -14,6 +14,7 @@ from spotcat.fit.classical import autocorrelation_periods, lomb_scargle_periods
 from spotcat.fit.dips import dipping
 from spotcat.fit.modes import Fit
 from spotcat.fit.posterior import KEPT, Quantities, kept, shrinkage
+from spotcat.fit.steps import stepping
 from spotcat.status import Flag, LifetimeFlag, ParameterFlag, Status
 
 NOT_CONVERGED_ABOVE = 3.0
@@ -89,6 +90,7 @@ def _columns(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: 
     dt = spec.finest_grid.dt
     levels = fit.theta[:, spec.layout(config).levels]
     dips = dipping(fine, dt, fit.best.prot, fit.best.spot_lifetime, levels)
+    steps = stepping(fine, dt, fit.gain >= config.detection)
     columns: dict[str, np.ndarray] = dict(fit.best._asdict())
     for name, draws in fit.draws._asdict().items():
         columns[f"{name}_lower"], columns[f"{name}_upper"] = np.percentile(draws, [16, 84], axis=1)
@@ -108,7 +110,7 @@ def _columns(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: 
     if config.sampler != "laplace":
         columns |= _sampled_intervals(columns, fit.draws)
     columns |= {name: getattr(fit, name) for name in ("n_eff", "pareto_k", "r_hat", "n_divergent")}
-    columns["reliability"] = np.where(dips, 0.0, columns["reliability"])
+    columns["reliability"] = np.where(dips | steps, 0.0, columns["reliability"])
     detected = (fit.gain >= config.detection) & (columns["false_alarm"] <= config.false_alarm)
     detected &= (columns["reliability"] >= config.reliability) & (columns["n_life_rot"] >= LEAST_ROTATIONS)
     columns["rotating"] = detected.astype(np.int8)
@@ -118,7 +120,7 @@ def _columns(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: 
     memory = np.where(batch.reach < batch.mask.shape[1], batch.reach * spec.dt, np.inf)
     columns["lifetime_flag"] = _lifetime_flag(columns, fit.draws, memory)
     columns |= {f"{name}_flag": _parameter_flag(columns, shrunk[name]) for name in ("kappa", "inc")}
-    columns["status"], columns["flags"] = _status(fit, batch), _flags(columns, dips, periods)
+    columns["status"], columns["flags"] = _status(fit, batch), _flags(columns, dips, steps, periods)
     columns["reason"] = np.array([Status(s).words for s in columns["status"]])
     return columns
 
@@ -188,7 +190,7 @@ def _status(fit: Fit, batch: GridBatch) -> np.ndarray:
     return status
 
 
-def _flags(columns: dict[str, np.ndarray], dips: np.ndarray, periods: np.ndarray) -> np.ndarray:
+def _flags(columns: dict[str, np.ndarray], dips: np.ndarray, steps: np.ndarray, periods: np.ndarray) -> np.ndarray:
     prot, peq = columns["prot"], columns["peq"]
 
     def agrees(other: np.ndarray, factor: float = 1.0) -> np.ndarray:
@@ -201,6 +203,7 @@ def _flags(columns: dict[str, np.ndarray], dips: np.ndarray, periods: np.ndarray
         Flag.ALIAS_POSSIBLE: alias & (columns["p_second_lnodds"] > -3),
         Flag.FEW_CYCLES: columns["baseline"] < 3 * prot,
         Flag.ECLIPSES_SUSPECTED: dips,
+        Flag.STEPS_SUSPECTED: steps,
         Flag.STRICTLY_PERIODIC: (columns["spot_lifetime"] > STRICT_LIVES * columns["baseline"])
         & (columns["baseline"] > STRICT_CYCLES * prot)
         & (columns["rotating"] == 1),
