@@ -238,6 +238,19 @@ def test_white_noise_is_not_called_a_rotator() -> None:
     assert np.all(got.columns["flags"] & Flag.NOT_DETECTED)
 
 
+def test_steps_at_even_intervals_gain_like_a_rotation_and_are_not_called_one() -> None:
+    rng = np.random.default_rng(8)
+    t = np.arange(300) * 0.5
+    level = rng.uniform(0.5, 1.5, (4, 30)) * (-1) ** np.arange(30)
+    flux = 1 + 1e-3 * (level[:, (t / 5.0).astype(int)] + 0.1 * rng.normal(size=(4, 300)))
+    dumped = [Star(t, row, np.full(300, 1e-4), np.zeros(300, int)) for row in flux]
+    got = fit_stars(dumped, choose_bucket(149.5, 0.5, 1, CONFIG), CONFIG, 16).columns
+    assert np.all(got["lnl_rotation"] > CONFIG.detection)
+    assert np.all(got["flags"] & Flag.STEPS_SUSPECTED)
+    assert not np.any(got["rotating"])
+    assert not np.any(got["reliability"])
+
+
 def test_buckets_are_few_and_hold_their_stars() -> None:
     lengths = grid_lengths(2048)
     assert lengths[0] == 64
