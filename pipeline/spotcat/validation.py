@@ -76,7 +76,7 @@ def check_calibrate(recipe: Recipe, site: Site, out: Path) -> None:
     quiet: dict[str, list[np.ndarray]] = {"lnl_rotation": [], "baseline": []}
     for name, found, truth in _surveys(recipe, site):
         if name.endswith(QUIET):
-            told = (truth["family"] == transits.__name__) | ((found["flags"] & Flag.STEPS_SUSPECTED) != 0)
+            told = (truth["family"] == transits.__name__) | (found["flags"].astype(int) & Flag.STEPS_SUSPECTED > 0)
             for key, parts in quiet.items():
                 parts.append(found[key][~told])
             continue
