@@ -7,7 +7,7 @@ import pytest
 
 from spotcat.check.calibrate import BASELINE_EDGES, FEWEST, GAIN_EDGES, learn
 from spotcat.fit.calibration import LEVELS, QUANTITIES, calibrated, read, shipped
-from spotcat.status import LifetimeFlag
+from spotcat.status import InputError, LifetimeFlag
 
 BASELINES = np.array([27.0, 150.0, 1400.0])
 
@@ -66,6 +66,13 @@ def test_a_regime_with_few_stars_borrows_its_neighbours(quiet: dict[str, np.ndar
     own = scores[keep & (stars["lnl_rotation"] > GAIN_EDGES[-2]) & (stars["baseline"] == 27)]
     assert own.size >= FEWEST
     assert table.factors["prot_68"][-1][0] == pytest.approx(np.quantile(own, 0.68), rel=0.02)
+
+
+def test_nothing_is_learnt_of_lifetimes_that_are_all_limits(quiet: dict[str, np.ndarray]) -> None:
+    stars = survey(np.random.default_rng(9), 500)
+    limits = np.full(500, LifetimeFlag.LOWER_LIMIT)
+    with pytest.raises(InputError, match=r"no star to learn intervals of spot_lifetime from; give more stars"):
+        learn(stars | {"lifetime_flag": limits}, quiet, "test")
 
 
 def test_the_false_alarm_probability_is_the_fraction_of_quiet_stars(quiet: dict[str, np.ndarray]) -> None:

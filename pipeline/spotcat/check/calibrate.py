@@ -10,7 +10,7 @@ from scipy.special import log_expit
 
 from spotcat.check.recovery import matches
 from spotcat.fit.calibration import LEVELS, QUANTITIES, Calibration, half_width, right_features
-from spotcat.status import LifetimeFlag
+from spotcat.status import InputError, LifetimeFlag
 
 GAIN_EDGES = (3.0, 6.0, 12.0, 30.0, 100.0, 300.0)
 BASELINE_EDGES = (60.0, 500.0)
@@ -34,6 +34,9 @@ def learn(rotating: Mapping[str, np.ndarray], quiet: Mapping[str, np.ndarray], v
         quiet: of simulated stars without rotation, transits or suspected steps, ``lnl_rotation`` and ``baseline``;
             arrays of shape (m,).
         version: what to call it.
+
+    Raises:
+        InputError: no star has a truth and an interval of some quantity to learn from.
     """
     regime = np.digitize(rotating["lnl_rotation"], GAIN_EDGES), np.digitize(rotating["baseline"], BASELINE_EDGES)
     factors: dict[str, list[list[float]]] = {}
@@ -42,6 +45,8 @@ def learn(rotating: Mapping[str, np.ndarray], quiet: Mapping[str, np.ndarray], v
         score = np.abs(np.log(rotating[name] / rotating[f"true_{name}"])) / half
         if name == "spot_lifetime":
             score = np.where(rotating["lifetime_flag"] == LifetimeFlag.MEASURED, score, np.nan)
+        if not np.isfinite(score).any():
+            raise InputError(f"check.sets: no star to learn intervals of {name} from; give more stars, or longer sets")
         for level in LEVELS:
             factors[f"{name}_{level}"] = [
                 [_quantile(score, regime, (i, j), level / 100) for j in range(len(BASELINE_EDGES) + 1)]
