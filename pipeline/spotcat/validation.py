@@ -71,7 +71,13 @@ def check_recovery(recipe: Recipe, site: Site) -> list[tuple[str, Figure]]:
 
 
 def check_calibrate(recipe: Recipe, site: Site, out: Path) -> None:
-    """Learn the calibration of the fit from the sets of a recipe and write it to a file."""
+    """Learn the calibration of the fit from the sets of a recipe and write it to a file.
+
+    Raises:
+        InputError: the recipe names no set of rotators, or none without rotation.
+    """
+    if len({entry.partition(":")[0].endswith(QUIET) for entry in recipe.check.sets}) < 2:
+        raise InputError(f"check.sets: a calibration needs sets of rotators and sets without rotation (NAME{QUIET})")
     rotating: dict[str, list[np.ndarray]] = {}
     quiet: dict[str, list[np.ndarray]] = {"lnl_rotation": [], "baseline": []}
     for name, found, truth in _surveys(recipe, site):
