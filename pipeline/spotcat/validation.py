@@ -24,6 +24,7 @@ from spotcat.check.recovery import found_for, read_truth
 from spotcat.check.simulate import simulate_survey, truth_path
 from spotcat.config import CheckConfig, InputConfig, Recipe, Site, SurveyConfig
 from spotcat.report.validation_plots import plot_validation
+from spotcat.run.environment import sharing_programs
 from spotcat.run.stages import run_survey
 from spotcat.status import Flag, InputError, LifetimeFlag
 
@@ -131,16 +132,17 @@ def _surveys(recipe: Recipe, site: Site) -> Iterator[tuple[str, dict[str, np.nda
 
     if not recipe.check.sets:
         raise InputError("the recipe names no set; give check.sets, such as ['half-year', 'half-year-quiet']")
-    for name, n_stars in [sized(entry, recipe.check.n_stars) for entry in recipe.check.sets]:
-        folder = Path(recipe.survey.output) / name
-        survey = replace(
-            recipe,
-            survey=SurveyConfig(name, str(folder / "run"), recipe.survey.seed),
-            input=InputConfig(files=(str(folder / "stars" / "*.ecsv"),)),
-            simulate=replace(population(name), folder=str(folder / "stars"), n_stars=n_stars),
-            check=CheckConfig(),
-        )
-        simulate_survey(survey)
-        catalog = open_catalog(run_survey(survey, site).path)
-        truth = read_truth(truth_path(folder / "stars"))
-        yield name, found_for(catalog, truth["name"], COLUMNS), truth
+    with sharing_programs(Path(recipe.survey.output) / "compiled"):
+        for name, n_stars in [sized(entry, recipe.check.n_stars) for entry in recipe.check.sets]:
+            folder = Path(recipe.survey.output) / name
+            survey = replace(
+                recipe,
+                survey=SurveyConfig(name, str(folder / "run"), recipe.survey.seed),
+                input=InputConfig(files=(str(folder / "stars" / "*.ecsv"),)),
+                simulate=replace(population(name), folder=str(folder / "stars"), n_stars=n_stars),
+                check=CheckConfig(),
+            )
+            simulate_survey(survey)
+            catalog = open_catalog(run_survey(survey, site).path)
+            truth = read_truth(truth_path(folder / "stars"))
+            yield name, found_for(catalog, truth["name"], COLUMNS), truth

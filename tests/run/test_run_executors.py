@@ -8,7 +8,7 @@ import pytest
 from run_functions import die_on_three, refuse_three, square, variable
 
 from spotcat.config import Site
-from spotcat.run.environment import prepared
+from spotcat.run.environment import environment, prepared, sharing_programs
 from spotcat.run.executors import WorkerDied, make_executor
 from spotcat.run.folder import RunFolder
 
@@ -50,6 +50,24 @@ def test_workers_have_the_environment_and_the_driver_gets_its_own_back(
     assert len(changed) > 3
     assert set(found) == {(name, value, False) for name, value in changed.items()}
     assert dict(os.environ) == before
+
+
+def test_runs_share_compiled_programs_only_where_they_are_told_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
+    runs = [RunFolder(tmp_path / name) for name in "ab"]
+
+    def kept_at() -> set[str]:
+        return {environment(run, "cpu")["JAX_COMPILATION_CACHE_DIR"] for run in runs}
+
+    with sharing_programs(tmp_path / "shared"):
+        assert kept_at() == {str(tmp_path / "shared")}
+    assert len(kept_at()) == 2
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "elsewhere")
+    with sharing_programs(tmp_path / "shared"):
+        assert kept_at() == {"elsewhere"}
+    assert kept_at() == {"elsewhere"}
 
 
 def test_an_item_that_kills_its_workers_harms_no_other() -> None:

@@ -16,6 +16,8 @@ from spotcat.status import RunError
 ONE_GPU = "SPOTCAT_ONE_GPU"
 """Set where a worker must see exactly one GPU."""
 
+_KEPT_AT = "JAX_COMPILATION_CACHE_DIR"
+
 _ZLIB = b"x"
 """First byte of what zlib compressed, as JAX does where the package zstandard is missing."""
 
@@ -40,6 +42,19 @@ def prepared(folder: RunFolder, platform: str = "cpu") -> Iterator[None]:
         os.environ.update(before)
 
 
+@contextmanager
+def sharing_programs(folder: Path) -> Iterator[None]:
+    """Let all runs within keep their compiled programs in one folder, unless JAX_COMPILATION_CACHE_DIR says where."""
+    if _KEPT_AT in os.environ:
+        yield
+        return
+    os.environ[_KEPT_AT] = str(folder.absolute())
+    try:
+        yield
+    finally:
+        del os.environ[_KEPT_AT]
+
+
 def environment(folder: RunFolder, platform: str) -> dict[str, str]:
     """The variables of a process that fits, or starts one that does."""
     warnings = [os.environ.get("PYTHONWARNINGS", ""), "ignore:resource_tracker:UserWarning"]
@@ -51,7 +66,7 @@ def environment(folder: RunFolder, platform: str) -> dict[str, str]:
         # So with XLA's threads: a second one gains nothing, and two workers with two each lose a quarter.
         **({"NPROC": "1"} if platform == "cpu" else {}),
         "JAX_PLATFORMS": platform,
-        "JAX_COMPILATION_CACHE_DIR": os.environ.get("JAX_COMPILATION_CACHE_DIR", str(compiled)),
+        _KEPT_AT: os.environ.get(_KEPT_AT, str(compiled)),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         # XLA takes its own code for another machine's when it reads it back, and says so at length.
