@@ -13,8 +13,8 @@ WINDOW = 30.0
 FEWEST_POINTS = 8
 """Fewer grid points than this between two steps do not tell a step from a slope."""
 SHARPNESS = 6.0
-"""Steps at the zeros of a sinusoid leave 1 - 8 / pi^2 of it, and lines between these all: a ratio of 5.3.  Of 5,700
-simulated rotators the sharpest came to 4.9; of dumps that gain as much as a detection, the least sharp to 10."""
+"""Steps at the zeros of a sinusoid leave 1 - 8 / pi^2 of it, and lines between these all: a ratio of 5.3.  Of 4,600
+simulated rotators the sharpest came to 4.9; of dumps that gain as much as a detection, the least sharp to 8."""
 
 
 def stepping(batch: GridBatch, dt: float, suspect: np.ndarray) -> np.ndarray:
