@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from run_surveys import content, spotcat, write_recipe
 
-from conftest import CLUSTER
 from spotcat.run.events import read_events
 
 pytestmark = pytest.mark.slow
 
+CLUSTER = Path(__file__).with_name("cluster.sh")
 SITE = Path(__file__).parents[2] / "workflows" / "sites" / "slurm-test.toml"
 _LONG = 240
 
