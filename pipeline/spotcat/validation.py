@@ -77,7 +77,7 @@ def check_calibrate(recipe: Recipe, site: Site, out: Path) -> None:
     Raises:
         InputError: the recipe names no set of rotators, or none without rotation.
     """
-    if len({entry.partition(":")[0].endswith(QUIET) for entry in recipe.check.sets}) < 2:
+    if len({sized(entry, recipe.check.n_stars)[0].endswith(QUIET) for entry in recipe.check.sets}) < 2:
         raise InputError(f"check.sets: a calibration needs sets of rotators and sets without rotation (NAME{QUIET})")
     rotating: dict[str, list[np.ndarray]] = {}
     quiet: dict[str, list[np.ndarray]] = {"lnl_rotation": [], "baseline": []}

@@ -62,14 +62,19 @@ def test_a_table_is_learnt_and_the_same_stars_are_judged(
     assert (tmp_path / "out" / "half-year.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("command", ["recovery", "calibrate"])
-def test_a_recipe_without_its_sets_is_refused(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("command", "check", "said"),
+    [
+        ("recovery", "", "the recipe names no set"),
+        ("calibrate", '[check]\nsets = ["half-year:12"]\n', "needs sets of rotators and sets without rotation"),
+    ],
+)
+def test_a_recipe_without_its_sets_is_refused(
+    command: str, check: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     recipe = tmp_path / "empty.toml"
-    text = f'[survey]\nname = "check"\noutput = "{tmp_path / "out"}"\nseed = 5\n'
-    lacking = {"recovery": "", "calibrate": '[check]\nsets = ["half-year:12"]\n'}[command]
-    recipe.write_text(text + lacking)
+    recipe.write_text(f'[survey]\nname = "check"\noutput = "{tmp_path / "out"}"\nseed = 5\n{check}')
     out = ["--out", str(tmp_path / "table.json")] if command == "calibrate" else []
     assert main(["check", command, str(recipe), *out]) == 2
-    said = {"recovery": "the recipe names no set", "calibrate": "needs sets of rotators and sets without rotation"}
-    assert said[command] in capsys.readouterr().err
+    assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
