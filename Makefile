@@ -47,11 +47,12 @@ notebooks: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	MPLBACKEND=Agg $(BIN)/jupyter-execute workflows/notebooks/*.ipynb
 
+# On an idle machine: each script prints the line and the tables that replace its own in tests/benchmarks/RESULTS.md.
+# SIZE=--smallest only shows that they run.
+SPEEDS := speed ingest catalog scheduling survey recovery
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
-	$(BIN)/python tests/benchmarks/speed.py
-	$(BIN)/python tests/benchmarks/recovery.py
-	$(BIN)/python tests/benchmarks/catalog.py
+	set -e; for script in $(SPEEDS); do $(BIN)/python tests/benchmarks/$$script.py $(SIZE); echo; done
 
 clean:
 	rm -rf $(VENV) .cache runs site .pytest_cache .mypy_cache .ruff_cache

@@ -1,10 +1,10 @@
 """Runs that are killed: surveys that lose a process to SIGKILL at a random moment, until thirty have.
 
-    python tests/benchmarks/faults.py [RUNS] [SEED]
+    python tests/benchmarks/faults.py [RUNS] [SEED] [--smallest]
 
-Prints a line for each run and what they add up to.  Three kinds of run: workers of this machine, a Dask scheduler
-with workers that joined it, and two shares without a scheduler.  Victims: a worker, the nanny that watches one,
-the scheduler, a driver.  A run that does not survive is started again, until it ends; its catalog must have the
+Prints a Markdown table of the runs and what they add up to.  Three kinds of run: workers of this machine, a Dask
+scheduler with workers that joined it, and two shares without a scheduler.  Victims: a worker, the nanny that watches
+one, the scheduler, a driver.  A run that does not survive is started again, until it ends; its catalog must have the
 bytes of the undisturbed run.
 """
 
@@ -22,13 +22,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import harness
 import numpy as np
 import psutil
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "run"))
 from run_surveys import content, spotcat, write_recipe, write_site, write_stars
 
-FIT = "[fit]\nn_period = 32\nlifetimes = [3.0]\nshears = [0.0]\nrefine_steps = 4\nconfirm_steps = 1\nbatch = 1\n"
+FIT = harness.fit_toml(**harness.SMALLEST_FIT | {"batch": 1})
 CASES = [
     ("local", "worker"),
     ("local", "driver"),
@@ -39,7 +38,7 @@ CASES = [
     ("shares", "worker"),
     ("shares", "driver"),
 ]
-WORKERS = 2
+WORKERS = harness.size(2, 1)
 N_CHUNKS = 11
 
 
@@ -146,19 +145,25 @@ def _whole(line: str) -> bool:
     return line.endswith("}")
 
 
-def main(runs: int = 30, seed: int = 1) -> None:
+def main() -> None:
     """Do runs until as many as wanted were killed, and print what came of all."""
-    random = np.random.default_rng(seed)
+    parser = harness.parser(__doc__)
+    parser.add_argument("runs", type=int, nargs="?", default=harness.size(30, 1))
+    parser.add_argument("seed", type=int, nargs="?", default=1)
+    chosen = parser.parse_args()
+    random = np.random.default_rng(chosen.seed)
+    harness.heading()
     with tempfile.TemporaryDirectory() as scratch:
         base = Path(scratch)
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(base / "compiled"))
         write_stars(base / "stars")
         recipe = write_recipe(base / "tiny.toml", base / "stars", base / "run", FIT)
-        done = spotcat("run", recipe, timeout=900)
+        done = spotcat("run", recipe, "--site", write_site(base / "site.toml", "local", WORKERS), timeout=900)
         assert done.returncode == 0, done.stderr
         expected = content(base / "run" / "catalog.zarr")
         tally: Counter[str] = Counter()
-        while tally["killed"] < runs:
+        harness.head("run", "victim", "killed after [s]", "attempts", "chunks handed out again", "bytes")
+        while tally["killed"] < chosen.runs:
             kind, victim = CASES[tally["runs"] % len(CASES)]
             folder = base / f"{tally['runs']}"
             folder.mkdir()
@@ -168,17 +173,14 @@ def main(runs: int = 30, seed: int = 1) -> None:
             same = content(folder / "run" / "catalog.zarr") == expected
             again = len(events(folder / "run", "chunk began")) - N_CHUNKS
             tally += Counter(runs=1, same=same, killed=killed > 0, redone=again, too_many=again > WORKERS)
-            print(
-                f"{kind:9} {victim:9} {'killed' if killed else 'gone before'} after {killed:4.1f} s, "
-                f"{attempts} attempts, {again} chunks handed out again, {'same' if same else 'OTHER'} bytes",
-                flush=True,
-            )
+            when = f"{killed:.1f}" if killed else "over before"
+            harness.row(kind, victim, when, attempts, again, "same" if same else "OTHER")
     print(
-        f"{tally['same']} of {tally['runs']} runs end in the bytes of the undisturbed one; {tally['killed']} lost a "
+        f"\n{tally['same']} of {tally['runs']} runs end in the bytes of the undisturbed one; {tally['killed']} lost a "
         f"process; {tally['redone']} chunks were handed out again, in {tally['too_many']} runs more than {WORKERS}"
     )
     sys.exit(tally["same"] != tally["runs"])
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

@@ -1,16 +1,13 @@
 """How fast light curves get into the store: the fast reader beside lightkurve, and whole surveys of synthetic files.
 
-    python tests/benchmarks/ingest.py [--files N] [--data FOLDER]
+    python tests/benchmarks/ingest.py [--files N] [--data FOLDER] [--smallest]
 
 The two readers take turns in one run, and what counts is their ratio.
 """
 
 from __future__ import annotations
 
-import argparse
-import resource
 import shutil
-import sys
 import tempfile
 import time
 import warnings
@@ -18,11 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
+import harness
 import numpy as np
 from astropy.io import fits
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "ingest"))
-
 from ingest_files import LONG_CADENCE, make_recipe, no_progress, signal, write_official
 
 from spotcat.config import CleanConfig
@@ -32,16 +27,19 @@ from spotcat.ingest.pipeline import ingest
 from spotcat.ingest.read import read_curve
 from spotcat.ingest.scan import scan
 
-_TURNS = 5
+_TURNS = harness.size(5, 1)
 _QUARTER_POINTS = 4500
 _PATTERNS = {"Kepler quarter": "kepler/*_llc.fits", "K2 campaign": "k2/*_llc.fits", "TESS sector": "tess/tess*_lc.fits"}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--files", type=int, default=10_000, help="Kepler quarter files, half a megabyte each")
+    parser = harness.parser(__doc__)
+    parser.add_argument(
+        "--files", type=int, default=harness.size(10_000, 4), help="Kepler quarter files, half a megabyte each"
+    )
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[3] / "shared" / "data")
     options = parser.parse_args()
+    harness.heading()
     with tempfile.TemporaryDirectory() as folder:
         compare_readers(options.data, Path(folder))
         fill_stores(Path(folder), options.data, options.files)
@@ -49,8 +47,7 @@ def main() -> None:
 
 def compare_readers(data: Path, folder: Path) -> None:
     """Fast reader against lightkurve's read, and its read and stitch, over the same files."""
-    print("| files | fast reader [ms] | lightkurve read [ms] | ratio | read and stitch [ms] | ratio |")
-    print("|---|---|---|---|---|---|")
+    harness.head("files", "fast reader [ms]", "lightkurve read [ms]", "ratio", "read and stitch [ms]", "ratio")
     for name, pattern in _PATTERNS.items():
         paths = sorted(data.glob(pattern))[:4]
         if not paths:
@@ -58,7 +55,8 @@ def compare_readers(data: Path, folder: Path) -> None:
         if paths:
             fast, read, stitched = race([lambda p=paths: by_spotcat(p), lambda p=paths: by_lightkurve(p, False),
                                          lambda p=paths: by_lightkurve(p, True)], len(paths))  # fmt: skip
-            print(f"| {name} | {fast:.1f} | {read:.1f} | {read / fast:.1f} | {stitched:.1f} | {stitched / fast:.1f} |")
+            ratios = read / fast, stitched / fast
+            harness.row(name, *(f"{x:.1f}" for x in (fast, read, ratios[0], stitched, ratios[1])))
 
 
 def race(runners: list[Callable[[], None]], n_files: int) -> list[float]:
@@ -118,8 +116,8 @@ def write_survey(folder: Path, data: Path, n_files: int) -> None:
 
 def fill_stores(folder: Path, data: Path, n_files: int) -> None:
     """Files a second from folder to finished store, at two sizes: memory must not grow with the number."""
-    print("\n| files | seconds | files/s | seconds of one core | files/s per core | peak memory [MB] |")
-    print("|---|---|---|---|---|---|")
+    print()
+    harness.head("files", "seconds", "files/s", "seconds of one core", "files/s per core", "peak memory [MiB]")
     for share in (n_files // 4, n_files):
         survey, store = folder / f"survey{share}", folder / f"store{share}"
         write_survey(survey, data, share)
@@ -127,9 +125,8 @@ def fill_stores(folder: Path, data: Path, n_files: int) -> None:
         summary = ingest(make_recipe(survey), store, no_progress)
         seconds, core = time.perf_counter() - started, time.process_time() - worked
         assert summary.n_usable == share
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        rates = f"{share / seconds:.0f} | {core:.1f} | {share / core:.0f}"
-        print(f"| {share} | {seconds:.1f} | {rates} | {memory:.0f} |")
+        rates = f"{share / seconds:.0f}", f"{core:.1f}", f"{share / core:.0f}"
+        harness.row(share, f"{seconds:.1f}", *rates, f"{harness.peak_memory():.0f}")
         shutil.rmtree(survey)
 
 

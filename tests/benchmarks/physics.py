@@ -1,6 +1,6 @@
 """Simulated against analytic covariance for every envelope with every kind of spot, and for every law of latitude.
 
-    python tests/benchmarks/physics.py
+    python tests/benchmarks/physics.py [--smallest]
 
 Prints for each pair the deviation of eight lags together, in standard errors (``sigmas`` of
 ``tests/star/test_star_simulate.py`` says how), as a Markdown table.  Of that many pairs one in 370 is beyond three by
@@ -11,17 +11,15 @@ once: all of them take minutes.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
+import harness
 import jax.numpy as jnp
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "star"))
 from test_star_simulate import sigmas
 
 import spotcat as sc
 
-N_STAR, T = 2048, np.arange(16) * 0.75
+N_STAR, T = harness.size(2048, 256), np.arange(16) * 0.75
 ENVELOPES = (
     sc.TrapezoidSymmetricEnvelope(4.0, 3.0),
     sc.TrapezoidAsymmetricEnvelope(3.0, 1.0, 4.0),
@@ -62,16 +60,17 @@ def deviation(model: sc.SpotEvolutionModel, seed: int) -> float:
 
 
 def main() -> None:
+    harness.parser(__doc__).parse_args()
+    harness.heading()
     every = []
-    print("| envelope |", " | ".join(type(v).__name__ for v in SPOTS), "|")
-    print("|---" * (1 + len(SPOTS)) + "|")
-    for i, envelope in enumerate(ENVELOPES):
+    harness.head("envelope", *(type(v).__name__ for v in SPOTS))
+    for i, envelope in enumerate(harness.size(ENVELOPES, ENVELOPES[:1])):
         row = [deviation(sc.SpotEvolutionModel(envelope, v, 0.01), 10 * i + j) for j, v in enumerate(SPOTS)]
-        print(f"| {type(envelope).__name__} |", " | ".join(f"{x:.1f}" for x in row), "|", flush=True)
+        harness.row(type(envelope).__name__, *(f"{x:.1f}" for x in row))
         every += [x for x in row if np.isfinite(x)]
-    for k, law in enumerate(LAWS):
+    for k, law in enumerate(harness.size(LAWS, LAWS[:1])):
         found = deviation(sc.SpotEvolutionModel(ENVELOPES[0], SPOTS[0], 0.01, latitude=law), 1000 + k)
-        print(f"| {type(law).__name__} | {found:.1f} |", flush=True)
+        harness.row(type(law).__name__, f"{found:.1f}", *[""] * (len(SPOTS) - 1))
         every.append(found)
     beyond = int(np.sum(np.array(every) > 3))
     print(

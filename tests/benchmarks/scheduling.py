@@ -1,6 +1,6 @@
 """How many chunks a second one driver can hand out and record, with fits that do nothing.
 
-    python tests/benchmarks/scheduling.py [STARS] [BATCH]
+    python tests/benchmarks/scheduling.py [STARS] [BATCH] [--smallest]
 
 A survey of a million stars in chunks of 64 on 256 workers needs what is printed at the end: more workers than that, or
 shorter chunks, wait for the driver.
@@ -8,11 +8,10 @@ shorter chunks, wait for the driver.
 
 from __future__ import annotations
 
-import resource
-import sys
 import tempfile
 import time
 
+import harness
 import numpy as np
 
 from spotcat.catalog.ledger import Ledger
@@ -24,14 +23,15 @@ from spotcat.run.folder import RunFolder
 from spotcat.run.plan import Chunk, plan_chunks
 
 WORKERS, SECONDS_A_STAR = 256, 0.1
+N_CHUNKS, N_FIRST = 2000, 20
 
 
 def fit_nothing(chunk: Chunk) -> tuple[str, int]:
     return chunk.name, len(chunk.star_ids)
 
 
-def main(n_stars: int = 1_000_000, batch: int = 64) -> None:
-    """Print the time to plan, the rate, and the memory of the driver, which has the scheduler inside."""
+def plan(n_stars: int, batch: int) -> list[Chunk]:
+    """Chunks of stars that are all alike."""
     table = {
         "star_id": np.arange(n_stars),
         "status": np.zeros(n_stars, "i1"),
@@ -39,31 +39,41 @@ def main(n_stars: int = 1_000_000, batch: int = 64) -> None:
         "cadence": np.full(n_stars, 0.2),
         "n_segments": np.ones(n_stars, int),
     }
+    return plan_chunks(table, FitConfig(batch=batch))
+
+
+def main() -> None:
+    """Print the time to plan, the rate, and the memory of the driver, which has the scheduler inside."""
+    parser = harness.parser(__doc__)
+    parser.add_argument("stars", type=int, nargs="?", default=harness.size(1_000_000, 2_000))
+    parser.add_argument("batch", type=int, nargs="?", default=64)
+    chosen = parser.parse_args()
+    harness.heading()
     begun = time.monotonic()
-    chunks = plan_chunks(table, FitConfig(batch=batch))
-    print(f"{n_stars} stars in {len(chunks)} chunks, planned in {time.monotonic() - begun:.1f} s")
+    chunks = plan(chosen.stars, chosen.batch)
+    planned = time.monotonic() - begun
     with tempfile.TemporaryDirectory() as scratch:
         folder = RunFolder(scratch)
         ledger = Ledger(folder.ledger, {"code": "none"})
-        some = chunks[:2000]
+        some = chunks[:N_CHUNKS]
         with (
             prepared(folder),
             recorded(folder.events) as events,
             make_executor(Site("local", workers=2), 2) as executor,
         ):
-            list(executor.run(fit_nothing, some[:20]))
+            list(executor.run(fit_nothing, some[:N_FIRST]))
             begun = time.monotonic()
             for name, stars in executor.run(fit_nothing, some):
                 ledger.record(name, dict.fromkeys(range(stars), "0" * 18), "0" * 64, 0.0)
                 events.note("chunk done", chunk=name, stars=stars)
             rate = len(some) / (time.monotonic() - begun)
-    needed = WORKERS / (batch * SECONDS_A_STAR)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{rate:.0f} chunks a second through two workers; driver with scheduler {memory:.0f} MiB")
-    print(
-        f"{WORKERS} workers at {SECONDS_A_STAR} s a star need {needed:.0f} chunks a second: {rate / needed:.1f} times"
-    )
+    needed = WORKERS / (chosen.batch * SECONDS_A_STAR)
+    harness.head("what", "measured")
+    harness.row(f"{chosen.stars:,} stars planned in {len(chunks):,} chunks [s]", f"{planned:.1f}")
+    harness.row("chunks a second through two workers", f"{rate:.0f}")
+    harness.row(f"the same over what {WORKERS} workers at {SECONDS_A_STAR} s a star need", f"{rate / needed:.1f}")
+    harness.row("driver with scheduler [MiB]", f"{harness.peak_memory():.0f}")
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

@@ -1,6 +1,6 @@
 """A whole survey of small light curves on this machine: what is spent outside the fits, and what a second worker adds.
 
-    python tests/benchmarks/survey.py [STARS] [COMPARED]
+    python tests/benchmarks/survey.py [STARS] [COMPARED] [--smallest]
 
 Simulated stars of 128 points (64 d at half a day), 20,000 unless said otherwise, as plain tables, fitted by two local
 workers; then some of them (1,000) by one worker and by two, or all of them by one.  Prints what the run reports say.
@@ -14,11 +14,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from time import monotonic
+from typing import Any
 
+import harness
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "fit"))
 from fit_samples import simulate
 
 POINTS, STEP = 128, 0.5
@@ -28,37 +27,54 @@ output = "{output}"
 seed = 1
 [input]
 files = ["{files}"]
-[fit]
-batch = 64
-"""
+{fit}"""
+FIT = harness.fit_toml(**harness.size({}, harness.SMALLEST_FIT) | {"batch": harness.size(64, 4)})
 
 
 def main() -> None:
-    given = [int(argument) for argument in sys.argv[1:3]]
-    n_stars, n_compared = (*given, *(20_000, 1_000)[len(given) :])
+    parser = harness.parser(__doc__)
+    parser.add_argument("stars", type=int, nargs="?", default=harness.size(20_000, 4))
+    parser.add_argument("compared", type=int, nargs="?", default=harness.size(1_000, 4))
+    chosen = parser.parse_args()
+    harness.heading()
     with tempfile.TemporaryDirectory(prefix="spotcat-survey-") as folder:
         root = Path(folder)
-        started = monotonic()
-        write_stars(root / "stars", n_stars)
-        print(f"{n_stars} tables written in {monotonic() - started:.0f} s", flush=True)
+        write_stars(root / "stars", chosen.stars)
         report = run(root, "whole", "stars/*.csv", 2)
-        spent = report["seconds"]
-        size = f"{report['files']} files, {report['disk'] >> 20} MiB"
-        print(f"{report['stars']} stars, {report['chunks']} chunks, {size}")
-        print(f"ingest {spent['ingest']:.0f} s, fit {spent['fit']:.0f} s, finalise {spent['finalise']:.0f} s")
-        print(f"outside the fits: {100 * (1 - report['utilisation']):.1f} % of the workers' time in the fit stage")
-        forecast, work = report["forecast"]["worker_seconds"], report["worker_seconds"]
-        print(f"forecast {forecast:.0f} s of work, measured {work:.0f} s, compilation included")
-        print(f"largest process, workers and driver with the scheduler: {largest_child()} MiB")
-        print("memory of workers by tenths of the run [MiB]:", *memory_by_tenths(root / "whole"), flush=True)
-        some = root / "some"
-        some.mkdir()
-        for file in sorted((root / "stars").iterdir())[:n_compared]:
-            (some / file.name).symlink_to(file)
-        walls = {1: run(root, "by1", "some/*.csv", 1)}
-        walls[2] = report if n_compared >= n_stars else run(root, "by2", "some/*.csv", 2)
-        rates = {n: w["stars"] / w["seconds"]["fit"] for n, w in walls.items()}
-        print(f"{n_compared} stars: one worker {rates[1]:.1f}/s, two {rates[2]:.1f}/s, {rates[2] / rates[1]:.2f}x")
+        memory = harness.peak_memory(resource.RUSAGE_CHILDREN)
+        rates = compare(root, chosen.compared, report)
+        harness.head("what", "measured")
+        for what, figure in described(report).items():
+            harness.row(what, figure)
+        harness.row("workers by tenths of the run [MiB]", ", ".join(map(str, memory_by_tenths(root / "whole"))))
+        harness.row("largest process, workers and driver with the scheduler [MiB]", f"{memory:.0f}")
+        harness.row(f"one worker, {min(chosen.compared, chosen.stars):,} stars [stars/s]", f"{rates[1]:.1f}")
+        harness.row("two workers, the same stars [stars/s]", f"{rates[2]:.1f}")
+        harness.row("two over one", f"{rates[2] / rates[1]:.2f}")
+
+
+def described(report: dict[str, Any]) -> dict[str, str]:
+    """What the report of the whole survey says."""
+    spent, work = report["seconds"], report["worker_seconds"]
+    return {
+        "stars, chunks, files": f"{report['stars']}, {report['chunks']}, {report['files']}",
+        "disk [MiB]": str(report["disk"] >> 20),
+        "ingest, fit, finalise [s]": ", ".join(f"{spent[stage]:.0f}" for stage in ("ingest", "fit", "finalise")),
+        "of the two workers' time in the fit stage outside the fits": f"{1 - report['utilisation']:.1%}",
+        "forecast of the work [s]": f"{report['forecast']['worker_seconds']:.0f}",
+        "the work, compilation included [s]": f"{work:.0f}",
+    }
+
+
+def compare(root: Path, n_stars: int, whole: dict[str, Any]) -> dict[int, float]:
+    """Stars a second of the fit stage by the number of workers, on the first stars or on all of them."""
+    some = root / "some"
+    some.mkdir()
+    for file in sorted((root / "stars").iterdir())[:n_stars]:
+        (some / file.name).symlink_to(file)
+    reports = {1: run(root, "by1", "some/*.csv", 1)}
+    reports[2] = whole if n_stars >= whole["stars"] else run(root, "by2", "some/*.csv", 2)
+    return {workers: report["stars"] / report["seconds"]["fit"] for workers, report in reports.items()}
 
 
 def write_stars(folder: Path, n_stars: int) -> None:
@@ -71,10 +87,10 @@ def write_stars(folder: Path, n_stars: int) -> None:
         np.savetxt(folder / f"star-{i:06d}.csv", rows, "%.10g", ",", header="time,flux,flux_err", comments="")
 
 
-def run(root: Path, name: str, files: str, workers: int) -> dict:
+def run(root: Path, name: str, files: str, workers: int) -> dict[str, Any]:
     """Run a survey to its end and return its report."""
     recipe, site = root / f"{name}.toml", root / f"{name}-site.toml"
-    recipe.write_text(RECIPE.format(output=root / name, files=root / files))
+    recipe.write_text(RECIPE.format(output=root / name, files=root / files, fit=FIT))
     site.write_text(f'executor = "local"\nworkers = {workers}\n')
     command = [sys.executable, "-m", "spotcat", "run", str(recipe), "--site", str(site)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -86,11 +102,6 @@ def memory_by_tenths(run_folder: Path) -> list[int]:
     lines = [line for path in sorted((run_folder / "events").glob("*.jsonl")) for line in path.read_text().splitlines()]
     done = [event["memory"] for event in map(json.loads, lines) if event["event"] == "chunk done"]
     return [max(part) for part in np.array_split(done, min(10, len(done)))]
-
-
-def largest_child() -> int:
-    """Peak memory of the largest process that this one has waited for [MiB]."""
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
 
 
 if __name__ == "__main__":
