@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS = 1
 export OMP_NUM_THREADS = 1
 export NPROC = 1
 
-.PHONY: demo test lint schema docs docs-pictures notebooks bench clean
+.PHONY: demo test lint schema docs docs-pictures notebooks bench benchmarks clean
 .DELETE_ON_ERROR:
 
 $(READY): pyproject.toml
@@ -53,6 +53,10 @@ SPEEDS := speed ingest catalog scheduling survey recovery
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	set -e; for script in $(SPEEDS); do $(BIN)/python tests/benchmarks/$$script.py $(SIZE); echo; done
+
+# Every benchmark at its smallest size: the figures mean nothing, but the scripts run.
+benchmarks: $(READY)
+	$(BIN)/python -m pytest tests/test_benchmarks.py -m benchmark --numprocesses 2
 
 clean:
 	rm -rf $(VENV) .cache runs site .pytest_cache .mypy_cache .ruff_cache

@@ -14,6 +14,7 @@ SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if 'if __name__ == "__main
 
 
 @pytest.mark.slow
+@pytest.mark.benchmark
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_a_benchmark_runs_to_its_end_and_prints_tables(script: Path, tmp_path: Path) -> None:
     command = [sys.executable, str(script), "--smallest"]
