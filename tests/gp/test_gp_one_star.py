@@ -216,6 +216,21 @@ def test_figures_draw_what_they_say(star: tuple) -> None:
     plt.close("all")
 
 
+@pytest.mark.parametrize("n", [20, 60, 64])
+def test_the_colours_of_a_covariance_span_its_own_values(n: int) -> None:
+    """Whatever the padding, whose variance is a million times that of the measurements."""
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    t = np.arange(n) * 0.5
+    image = GPSolver(t, np.sin(t), NOISE, MODEL).plot_covariance().images[0]
+    matrix = image.get_array()
+    assert matrix.shape == (n, n)
+    assert image.get_clim() == (-matrix.max(), matrix.max())
+    assert np.ptp(image.norm(matrix)) > 0.4
+    plt.close("all")
+
+
 def test_priors_know_scales_bounds_and_signed_parameters() -> None:
     model = SpotEvolutionModel(SkewedGaussianEnvelope(4.0, -1.0), VisibilityFunction(4.0, 0.1, 1.2), 0.005)
     box, bounds = make_box(model, {"sigma_sn": (1.0, 9.0)})

@@ -74,8 +74,9 @@ def plot_covariance(solver: GPSolver, theta: ArrayLike | None = None, ax: Axes |
     ax = _axes(ax, "measurement", "measurement")
     with jax.enable_x64(True):
         matrix = np.asarray(jax.jit(measured_covariance)(solver._at(theta), solver._data))
-    n = solver.x.size
-    image = ax.imshow(matrix[:n, :n], cmap="RdBu_r", vmin=-matrix.max(), vmax=matrix.max(), interpolation="nearest")
+    matrix = matrix[: solver.x.size, : solver.x.size]  # what is padded has variance 1, far above any measurement
+    largest = np.abs(matrix).max()
+    image = ax.imshow(matrix, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest")
     ax.figure.colorbar(image, ax=ax, label="covariance")
     return ax
 
