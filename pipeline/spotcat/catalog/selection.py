@@ -193,26 +193,29 @@ class Catalog:
         """The stars that are also in another table, one row for each row of the table that has a match.
 
         Args:
-            table: anything with columns: an astropy or pandas table, a mapping of arrays, a catalog.
+            table: anything with columns: an astropy, pandas or Arrow table, a mapping of arrays, a catalog.
             radius: how far apart two positions of a star may be [deg]; the nearest star counts.
-            on: column of `table` with names or star ids, which are compared instead of its ``ra`` and ``dec``.
+            on: column of `table` with names, star ids or numbers of the KIC, EPIC or TIC, as numbers or text, which
+                are compared instead of its ``ra`` and ``dec``; a name such as ``tic`` or ``kepid`` says what its
+                numbers are.
             columns: the columns wanted; all of this catalog's table if None.
 
         Returns:
             Matched stars in the order of `table`, with a column ``match_row``, the row there, and with
-            positions ``separation`` [deg].
+            positions ``separation`` [deg].  A row of the table whose key is missing has no match.
 
         Raises:
-            InputError: the table lacks the columns, or a column is unknown.
+            InputError: the table lacks the columns, a column is unknown, several stars have a name of the table, its
+                numbers may be of two kinds, or they are floating-point numbers too large to be exact.
         """
-        from spotcat.catalog.match import match_names, match_positions, table_column
+        from spotcat.catalog.match import match_names, match_positions, table_cells, table_degrees
 
         wanted = self._wanted(columns)
         if on is not None:
-            rows, other = match_names(self.column("star_id"), self.column("name"), table_column(table, on))
+            rows, other = match_names(self, table_cells(table, on))
             return self._take(rows, wanted, {_MATCH_ROW: other})
         here = [self.column(key) for key in ("ra", "dec")]
-        there = [table_column(table, key, degrees=True) for key in ("ra", "dec")]
+        there = [table_degrees(table, key) for key in ("ra", "dec")]
         rows, other, away = match_positions(here, there, degrees(radius))
         return self._take(rows, wanted, {_MATCH_ROW: other, _SEPARATION: away})
 
