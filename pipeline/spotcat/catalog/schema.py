@@ -117,7 +117,7 @@ COLUMNS: tuple[Column, ...] = (
     *_with_errors("inc", "rad", "pos.posAng;stat.fit.param", "Inclination of the spin axis, 0 is pole-on"),
     _flag("inc_flag", "meta.code.qual;pos.posAng", "What the inclination is worth"),
     _shrinkage("inc"),
-    *_with_errors("sigma_k", "", "src.var.amplitude;stat.fit.param", "Amplitude of the spot covariance"),
+    *_with_errors("sigma_k", "d**(-1/2)", "src.var.amplitude;stat.fit.param", "Amplitude of the spot covariance"),
     *_with_errors("amplitude", "", "src.var.amplitude;stat.stdev", "Standard deviation of the flux that rotates"),
     _number("amplitude_limit", "", "src.var.amplitude;stat.max", "95 % upper limit of amplitude"),
     _number("n_eff", "", "meta.number;stat", "Effective number of draws of a sampled posterior"),
@@ -170,7 +170,7 @@ ARRAYS: tuple[Column, ...] = (
     _draws("spot_lifetime", "d", "time.lifetime;stat.fwhm"),
     _draws("kappa", "", "phys.veloc.rotat;arith.variation"),
     _draws("inc", "rad", "pos.posAng"),
-    _draws("sigma_k", "", "src.var.amplitude"),
+    _draws("sigma_k", "d**(-1/2)", "src.var.amplitude"),
 )
 
 MATCHED: tuple[Column, ...] = (
