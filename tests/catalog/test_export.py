@@ -158,7 +158,8 @@ def test_astropy_reads_every_format_with_units_and_words(
     found = {}
     for number, name in enumerate(table.colnames, start=1):
         column = table[name]
-        found[name] = (str(column.unit or ""), column.meta["ucd"], column.description)
+        unit = column.unit.to_string("vounit") if column.unit else ""
+        found[name] = (unit, column.meta["ucd"], column.description)
         if suffix == "fits":
             assert header[f"TUCD{number}"] == column.meta["ucd"]
             assert header[f"TCOMM{number}"] == column.description

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from spotcat.atomic import write_file
 from spotcat.catalog.schema import PRINTED
+from spotcat.catalog.text import as_line, as_text
 from spotcat.config import nearest
 from spotcat.status import InputError
 
@@ -39,12 +40,12 @@ def export(rows: Catalog, form: str, stream: TextIO) -> None:
     value is missing.  ``csv`` has one header line of plain names, every digit, and nothing where a value is
     missing.  ``json`` is a list of objects, with null where a value is missing or infinite.  ``ecsv`` and
     ``votable`` carry units, UCDs and descriptions, and so do the binary ``fits`` and ``parquet``, which
-    `export_file` alone writes.
+    `export_file` alone writes.  Characters that a format cannot hold are escaped as Python does, such as ``\\x07``.
 
     Args:
         rows: a catalog or a selection of one; the arrays beside its table are left out.
         form: one of `FORMATS`.
-        stream: where the text goes.
+        stream: where the text goes; a ``table`` in the stream's own encoding, what programs read in UTF-8.
 
     Raises:
         InputError: no such format, or it is not text.
@@ -52,7 +53,7 @@ def export(rows: Catalog, form: str, stream: TextIO) -> None:
     if form in _BINARY:
         raise InputError(f"{form} is not text; name a file with --out")
     if form not in ("table", "csv", "json"):
-        stream.write(_bytes(rows, form).decode())
+        _write_utf8([_bytes(rows, form).decode("utf-8")], stream)
         return
     names = rows.names
     columns = [_plain(rows.column(name)) for name in names]
@@ -60,7 +61,19 @@ def export(rows: Catalog, form: str, stream: TextIO) -> None:
         units = [rows.columns[name].unit for name in names]
         stream.writelines(_table(names, units, columns))
     else:
-        stream.writelines((_csv if form == "csv" else _json)(names, columns))
+        _write_utf8((_csv if form == "csv" else _json)(names, columns), stream)
+
+
+def _write_utf8(lines: Iterable[str], stream: TextIO) -> None:
+    """Write to a stream whatever its locale says; a stream in memory has text alone."""
+    buffer = getattr(stream, "buffer", None)
+    if buffer is None:
+        stream.writelines(lines)
+        return
+    stream.flush()
+    for line in lines:
+        buffer.write(line.encode("utf-8"))
+    buffer.flush()
 
 
 def export_file(rows: Catalog, form: str, path: Path) -> None:
@@ -73,7 +86,7 @@ def export_file(rows: Catalog, form: str, path: Path) -> None:
     if form in ("table", "csv", "json"):
         text = io.StringIO()
         export(rows, form, text)
-        write_file(path, text.getvalue().encode())
+        write_file(path, text.getvalue().encode("utf-8"))
     else:
         write_file(path, _bytes(rows, form))
 
@@ -85,7 +98,7 @@ def _bytes(rows: Catalog, form: str) -> bytes:
     if form not in FORMATS:
         raise InputError(f"unknown format {form!r}; {nearest(form, list(FORMATS))}")
     if form == "ecsv":
-        return tables.ecsv_text(rows).encode()
+        return tables.ecsv_text(rows).encode("utf-8")
     writers = {"fits": tables.fits_bytes, "votable": tables.votable_bytes, "parquet": tables.parquet_bytes}
     return writers[form](rows)
 
@@ -95,7 +108,7 @@ def preview(catalog: Catalog) -> str:
     names = [name for name in PRINTED if name in catalog.names] or catalog.names
     text = io.StringIO()
     export(catalog.select(names).head(10), "table", text)
-    title = f"{catalog.attrs['survey']}: " if catalog.attrs.get("survey") else ""
+    title = f"{as_line(str(catalog.attrs['survey']))}: " if catalog.attrs.get("survey") else ""
     *lines, count = text.getvalue().splitlines()
     if len(catalog) > 10:
         lines, count = [*lines, "..."], f"{len(catalog)} stars"
@@ -113,7 +126,7 @@ def _csv(names: list[str], columns: list[list[Any]]) -> Iterator[str]:
     line = io.StringIO()
     writer = csv.writer(line, lineterminator="\n")
     for row in [names, *zip(*columns, strict=True)]:
-        writer.writerow(row)
+        writer.writerow([as_text(value) if isinstance(value, str) else value for value in row])
         yield line.getvalue()
         line.seek(0)
         line.truncate()
@@ -144,4 +157,4 @@ def _table(names: list[str], units: list[str], columns: list[list[Any]]) -> Iter
 def _short(value: Any) -> str:
     if value is None:
         return "-"
-    return f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())
+    return f"{value:.6g}" if isinstance(value, float) else as_line(" ".join(str(value).split()))

@@ -56,7 +56,7 @@ def create_array(
 def root_attributes(path: Path) -> dict[str, Any]:
     """Attributes of the zarr group in a folder; empty where there is none."""
     try:
-        found = json.loads((path / "zarr.json").read_text())
+        found = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
         return dict(found["attributes"])
     except (OSError, ValueError, KeyError, TypeError):
         return {}

@@ -113,7 +113,7 @@ class Ledger:
         entries = []
         for path in sorted(self.folder.glob("*.json")):
             try:
-                entry = Entry(**json.loads(path.read_text()))
+                entry = Entry(**json.loads(path.read_text(encoding="utf-8")))
                 entry = replace(entry, stars=[(int(star_id), str(digest)) for star_id, digest in entry.stars])
             except (OSError, ValueError, TypeError):
                 continue

@@ -107,7 +107,8 @@ def match_names(catalog: Catalog, cells: Cells) -> tuple[np.ndarray, np.ndarray]
 
 def _rows_of_numbers(catalog: Catalog, cells: Cells, rest: Mapping[int, Any]) -> dict[int, int]:
     """The row of each value that is the number of a star, by its place in the table."""
-    numbers, found = _rows_by_number(catalog), {}
+    numbers = _rows_by_number(catalog)
+    found: dict[int, int] = {}
     bare: dict[int, int] = {}
     for place, value in rest.items():
         if named := _NAMED.fullmatch(_text_of(value)):
@@ -220,7 +221,7 @@ def _whole(value: Any, cells: Cells) -> int | None:
     if isinstance(value, float | np.floating):
         if not np.isfinite(value) or value != int(value):
             return None
-        if abs(value) >= cells.exact:
+        if abs(float(value)) >= cells.exact:
             raise InputError(
                 f"the table's column {cells.name!r} holds {value:.0f} as a floating-point number, which is rounded; "
                 f"read the column as 64-bit integers or as text"

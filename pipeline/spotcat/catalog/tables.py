@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spotcat.catalog.schema import attributes
+from spotcat.catalog.text import as_ascii, as_text
 from spotcat.status import InputError
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from spotcat.catalog.selection import Catalog
 
 _ROW_GROUP = 65_536
+_VOTABLE = {"i2": "short", "i4": "int", "i8": "long", "f4": "float", "f8": "double", "O": "unicodeChar"}
+_ESCAPED = "Text that is not printable ASCII is escaped, Greek beta as \\u03b2."
 
 
 def to_pandas(catalog: Catalog) -> pd.DataFrame:
@@ -32,12 +36,17 @@ def to_pandas(catalog: Catalog) -> pd.DataFrame:
 
 def to_astropy(catalog: Catalog) -> astropy.table.Table:
     """The table as astropy's, with units, descriptions, UCDs in each column's ``meta``, and the run's attributes."""
+    return _astropy(catalog, catalog.column)
+
+
+def _astropy(catalog: Catalog, values_of: Callable[[str], np.ndarray]) -> astropy.table.Table:
+    """The table with what `values_of` gives for each column."""
     from astropy.table import Column, Table
     from astropy.units import Unit
 
     table = Table(meta=dict(catalog.attrs))
     for name in catalog.names:
-        values, column = catalog.column(name), catalog.columns[name]
+        values, column = values_of(name), catalog.columns[name]
         about = attributes(column)
         meta = {key: about[key] for key in about if key not in ("units", "description")}
         if column.dtype == "str":
@@ -69,7 +78,7 @@ def to_arrow(catalog: Catalog) -> pa.Table:
         arrays.append(pa.array(values, type=kind))
     about_all = {
         "IVOA.VOTable-Parquet.version": "1.0",
-        "IVOA.VOTable-Parquet.content": votable_bytes(catalog.head(0)).decode(),
+        "IVOA.VOTable-Parquet.content": _votable(catalog, n_rows=0).decode(),
         "spotcat": json.dumps(catalog.attrs, sort_keys=True),
     }
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields, metadata=about_all))
@@ -87,51 +96,91 @@ def parquet_bytes(catalog: Catalog) -> bytes:
 
 def votable_bytes(catalog: Catalog) -> bytes:
     """A VOTable 1.4; a description of the run is its INFO elements."""
-    from astropy.io.votable import from_table
-    from astropy.io.votable.tree import Info
+    return _votable(catalog, len(catalog))
 
-    table, attrs = _without_signed_bytes(catalog)
-    votable = from_table(table)
-    resource = votable.resources[0]
-    for name, value in attrs.items():
-        resource.infos.append(Info(name=name, value=value if isinstance(value, str) else json.dumps(value)))
+
+def _votable(catalog: Catalog, n_rows: int) -> bytes:
+    """A VOTable of the first rows, whose fields hold every row."""
+    from astropy.io.votable.tree import Field, Info, Resource, TableElement, VOTableFile
+
+    votable, resource = VOTableFile(), Resource()
+    table = TableElement(votable)
+    votable.resources.append(resource)
+    resource.tables.append(table)
+    columns = {name: _without_signed_bytes(_written(catalog, name, as_text)) for name in catalog.names}
+    for name, values in columns.items():
+        about = attributes(catalog.columns[name])
+        kind = {"datatype": _VOTABLE[values.dtype.str[1:]], "arraysize": _longest(values)}
+        field = Field(votable, name=name, ucd=about["ucd"], unit=about["units"] or None, **kind)
+        field.description = about["description"]
+        table.fields.append(field)
+    table.create_arrays(n_rows)
+    for name, values in columns.items():
+        table.array[name] = values[:n_rows]
+    for name, value in catalog.attrs.items():
+        info = Info(name=name, value=as_text(value if isinstance(value, str) else json.dumps(value)))
+        info.ID = None  # made of the name it would be that of a column of this name, and each is given once
+        resource.infos.append(info)
     stream = io.BytesIO()
     votable.to_xml(stream)
     return stream.getvalue()
 
 
+def _longest(values: np.ndarray) -> str | None:
+    """The array size of a field of text: as many UTF-16 units as the longest has, or fewer."""
+    if values.dtype != object:
+        return None
+    return f"{max((len(value.encode('utf-16-be')) // 2 for value in values), default=1) or 1}*"
+
+
 def fits_bytes(catalog: Catalog) -> bytes:
-    """A FITS table; UCDs are in ``TUCDn``, descriptions in ``TCOMMn``, besides the comments that astropy reads back."""
+    """A FITS table; UCDs are in ``TUCDn``, descriptions in ``TCOMMn``, besides the comments that astropy reads back.
+
+    FITS holds printable ASCII alone: other characters are escaped, and a COMMENT says so.
+    """
     from astropy.io import fits
 
-    table, attrs = _without_signed_bytes(catalog)
+    table = _astropy(catalog, lambda name: _without_signed_bytes(_written(catalog, name, as_ascii)))
+    table.meta = {}
     plain, described = io.BytesIO(), io.BytesIO()
     table.write(plain, format="fits")
     with fits.open(io.BytesIO(plain.getvalue())) as file:
         header = file[1].header
         for number, name in enumerate(table.colnames, start=1):
-            header[f"TCOMM{number}"] = table[name].info.description
-            header[f"TUCD{number}"] = table[name].meta["ucd"]
+            about = attributes(catalog.columns[name])
+            header[f"TCOMM{number}"] = about["description"]
+            header[f"TUCD{number}"] = about["ucd"]
+            if about["units"]:
+                header[f"TUNIT{number}"] = about["units"]
         header["EXTNAME"] = "SPOTCAT"
-        for key, value in attrs.items():
+        for key, value in catalog.attrs.items():
             header.add_history(f"{key} = {json.dumps(value)}")
+        if any(as_ascii(value) != value for name in catalog.names for value in _texts(catalog, name)):
+            header.add_comment(_ESCAPED)
         file.writeto(described)
     return described.getvalue()
-
-
-def _without_signed_bytes(catalog: Catalog) -> tuple[astropy.table.Table, dict[str, Any]]:
-    """The table and, apart, its attributes; VOTable has no signed byte, and astropy makes truth values of FITS's."""
-    table = to_astropy(catalog)
-    for name in table.colnames:
-        if table[name].dtype == np.int8:
-            table[name] = table[name].astype(np.int16)
-    attrs, table.meta = table.meta, {}
-    return table, attrs
 
 
 def ecsv_text(catalog: Catalog) -> str:
     """A table in ECSV 1.0."""
     text = io.StringIO()
-    table: Any = to_astropy(catalog)
+    table: Any = _astropy(catalog, lambda name: _written(catalog, name, as_text))
     table.write(text, format="ascii.ecsv")
     return text.getvalue()
+
+
+def _written(catalog: Catalog, name: str, clean: Callable[[str], str]) -> np.ndarray:
+    """A column with text that a format can hold."""
+    if catalog.columns[name].dtype != "str":
+        return catalog.column(name)
+    return np.array([clean(value) for value in _texts(catalog, name)], dtype=object)
+
+
+def _texts(catalog: Catalog, name: str) -> list[str]:
+    """The texts of a column, none where it holds numbers."""
+    return [str(value) for value in catalog.column(name)] if catalog.columns[name].dtype == "str" else []
+
+
+def _without_signed_bytes(values: np.ndarray) -> np.ndarray:
+    """VOTable has no signed byte, and astropy makes truth values of FITS's."""
+    return values.astype(np.int16) if values.dtype == np.int8 else values

@@ -20,6 +20,7 @@ import numpy as np
 from spotcat.atomic import write_file
 from spotcat.catalog.layout import blank, create_array
 from spotcat.catalog.schema import ARRAYS, COLUMNS, SCHEMA_VERSION, Column
+from spotcat.catalog.text import as_unicode
 from spotcat.status import RunError
 
 _FILE = "part.zarr.zip"
@@ -135,7 +136,7 @@ def _fitting(column: Column, values: np.ndarray | None, n_stars: int) -> np.ndar
     if values.ndim != len(column.dims) or len(values) != n_stars:
         raise ValueError(f"column {column.name!r} has shape {values.shape} for {n_stars} stars")
     if column.dtype == "str":
-        return np.asarray([str(value) for value in values], dtype=object)
+        return np.asarray([as_unicode(str(value)) for value in values], dtype=object)
     try:
         fitting = values.astype(column.dtype, casting="same_kind")
     except TypeError:
