@@ -133,7 +133,7 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     literature = kinds.add_parser("literature", help="a catalog against published tables")
     literature.set_defaults(command=commands.check_literature)
     literature.add_argument("catalog", metavar="CATALOG")
-    words = "table of periods; NAME is a file of catalogs/literature, without .toml, or a path"
+    words = "table of periods; NAME is a known one, such as mcquillan2014, or a .toml file that describes its columns"
     literature.add_argument("--table", metavar="NAME=FILE", action="append", required=True, help=words)
 
 

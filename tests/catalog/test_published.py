@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
 from astropy.table import MaskedColumn, Table
 
-from spotcat.catalog.published import Published, Source, published_period, read_periods, read_source
+from spotcat.catalog.published import Published, Source, known_sources, published_period, read_periods, read_source
 from spotcat.status import InputError
 
-DESCRIPTIONS = Path(__file__).parents[2] / "catalogs" / "literature"
+ROOT = Path(__file__).parents[2]
 SOURCE = Source("Somebody 2020", "2020X", "A table", "KIC", "id", "P")
 
 
@@ -56,11 +57,41 @@ def test_what_is_no_table_is_refused(tmp_path: Path, text: str, words: str) -> N
             read_periods(tmp_path / name)
 
 
-@pytest.mark.parametrize("path", sorted(DESCRIPTIONS.glob("*.toml")), ids=lambda path: path.stem)
-def test_descriptions_are_whole(path: Path) -> None:
-    source = read_source(path)
+@pytest.mark.parametrize("name", known_sources())
+def test_descriptions_are_whole(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And are found wherever one works."""
+    monkeypatch.chdir(tmp_path)
+    source = read_source(name)
     assert source.catalog in ("KIC", "EPIC", "TIC")
     assert len(source.bibcode) == 19
+    assert f"`{name}`" in (ROOT / "catalogs" / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_table_may_be_described_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    keys = {"reference": "R", "bibcode": "B", "title": "T", "catalog": "TIC", "number": "n", "period": "P"}
+    Path("own.toml").write_text("".join(f'{key} = "{value}"\n' for key, value in keys.items()))
+    assert read_source("own.toml") == read_source(tmp_path / "own.toml") == Source(*keys.values())
+    with pytest.raises(InputError, match=r"none\.toml: cannot be read"):
+        read_source("none.toml")
+
+
+@pytest.mark.parametrize("name", ["rebul2016", "../literature/rebull2016", "", "catalogs/literature/rebull2016"])
+def test_an_unknown_table_is_refused_with_the_known_ones(name: str) -> None:
+    with pytest.raises(InputError, match=r"no table .* is described; .*rebull2016.*, or a \.toml file"):
+        read_source(name)
+
+
+def test_the_package_carries_the_descriptions() -> None:
+    """Each is matched by a pattern of the package's data, so that a wheel holds it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    package = ROOT / "pipeline" / "spotcat"
+    carried = {
+        path for pattern in project["tool"]["setuptools"]["package-data"]["spotcat"] for path in package.glob(pattern)
+    }
+    assert len(known_sources()) >= 5
+    data = {path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert data <= carried
 
 
 @pytest.mark.real
@@ -73,6 +104,6 @@ def test_descriptions_are_whole(path: Path) -> None:
     ],
 )
 def test_published_tables_have_their_stars(real_data: Path, name: str, file: str, star: str, period: float) -> None:
-    periods = read_periods(real_data / "catalogs" / file, read_source(DESCRIPTIONS / f"{name}.toml"))
+    periods = read_periods(real_data / "catalogs" / file, read_source(name))
     assert len(periods) > 500
     assert published_period(periods, star) == pytest.approx(period, rel=0.02)

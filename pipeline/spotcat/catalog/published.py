@@ -6,6 +6,7 @@ import csv
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,13 +14,10 @@ from spotcat.catalog.index import plain_name
 from spotcat.config import nearest, read_as
 from spotcat.status import InputError
 
-DESCRIPTIONS = "catalogs/literature"
-"""Folder with a description of each known table."""
-
 
 @dataclass(frozen=True)
 class Source:
-    """Where a table of periods is from and which of its columns are what: a file of ``catalogs/literature``.
+    """Where a table of periods is from and which of its columns are what.
 
     Attributes:
         reference: as a text would cite it.
@@ -45,16 +43,27 @@ class Published(NamedTuple):
     reference: str
 
 
+def known_sources() -> list[str]:
+    """The names of the tables that spotcat itself describes, sorted; the folder ``literature`` beside this module."""
+    folder = files("spotcat.catalog").joinpath("literature")
+    return sorted(path.name.removesuffix(".toml") for path in folder.iterdir() if path.name.endswith(".toml"))
+
+
 def read_source(name: str | Path) -> Source:
     """Read the description of a table.
 
     Args:
-        name: a file, or the name of one of `DESCRIPTIONS` without its suffix.
+        name: a TOML file, or one of `known_sources`.
 
     Raises:
-        InputError: the file is missing, or is not such a description.
+        InputError: the file is missing or is not such a description, or the name is not known.
     """
-    return read_as(Source, name if str(name).endswith(".toml") else f"{DESCRIPTIONS}/{name}.toml")
+    if str(name).endswith(".toml"):
+        return read_as(Source, name)
+    if name not in known_sources():
+        raise InputError(f"no table {str(name)!r} is described; {nearest(str(name), known_sources())}, or a .toml file")
+    with as_file(files("spotcat.catalog").joinpath("literature", f"{name}.toml")) as path:
+        return read_as(Source, path)
 
 
 def read_periods(path: str | Path, source: Source | None = None) -> dict[str, Published]:
