@@ -78,7 +78,7 @@ def test_a_table_may_be_described_in_a_file(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize("name", ["rebul2016", "../literature/rebull2016", "", "catalogs/literature/rebull2016"])
 def test_an_unknown_table_is_refused_with_the_known_ones(name: str) -> None:
-    with pytest.raises(InputError, match=r"no table .* is described; .*rebull2016.*, or a \.toml file"):
+    with pytest.raises(InputError, match=r"no table .* is described, give a \.toml file that does; .*rebull2016"):
         read_source(name)
 
 

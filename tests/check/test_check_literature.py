@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from spotcat.catalog.published import Published, Source
 from spotcat.check.literature import agreement, in_words
@@ -26,3 +27,11 @@ def test_every_star_is_counted_once_and_unflagged_ones_that_differ_are_listed() 
     words = in_words(SOURCE, got)
     assert "Somebody 2020 (2020X): 6 common stars, 5 called rotators" in words
     assert "fewer than three rotations" in words
+
+
+@pytest.mark.parametrize(("names", "rotating"), [([], []), (["KIC 9"], [1]), (["KIC 1"], [0])])
+def test_nothing_is_said_of_fractions_of_no_stars(names: list[str], rotating: list[int]) -> None:
+    found = {"name": np.array(names), "prot": np.full(len(names), 10.0), "rotating": np.array(rotating, int)}
+    found["flags"] = np.zeros(len(names), int)
+    words = in_words(SOURCE, agreement(found, {"kic1": Published(10.0, "")}))
+    assert words.endswith("common stars, 0 called rotators" if rotating != [1] else "0 common stars, 0 called rotators")

@@ -61,7 +61,8 @@ def read_source(name: str | Path) -> Source:
     if str(name).endswith(".toml"):
         return read_as(Source, name)
     if name not in known_sources():
-        raise InputError(f"no table {str(name)!r} is described; {nearest(str(name), known_sources())}, or a .toml file")
+        known = nearest(str(name), known_sources())
+        raise InputError(f"no table {str(name)!r} is described, give a .toml file that does; {known}")
     with as_file(files("spotcat.catalog").joinpath("literature", f"{name}.toml")) as path:
         return read_as(Source, path)
 

@@ -86,8 +86,11 @@ def agreement(found: Mapping[str, Any], published: Mapping[str, Published]) -> A
 
 def in_words(source: Source, result: Agreement) -> str:
     """The comparison as text."""
-    lines = [
-        f"{source.reference} ({source.bibcode}): {result.n_common} common stars, {result.n_rotating} called rotators",
+    counts = f"{result.n_common} common stars, {result.n_rotating} called rotators"
+    lines = [f"{source.reference} ({source.bibcode}): {counts}"]
+    if not result.n_rotating:
+        return lines[0]
+    lines += [
         f"  within {CLOSE:.0%} {result.close:.1%}, within {TOLERANCE:.0%} {result.near:.1%}, "
         f"half {result.half:.1%}, double {result.double:.1%}",
     ]
