@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,13 @@ from spotcat.check.recovery import read_truth
 from spotcat.check.simulate import simulate_star, truth_path
 from spotcat.config import FitConfig, load_recipe
 from spotcat.fit.buckets import choose_bucket
-from spotcat.gp.grid import GridBatch, fitted_grid
+from spotcat.gp.grid import GridBatch, fitted_grid, segment_design
+from spotcat.gp.likelihood import offset_columns
 from spotcat.gp.predict import StarPrediction
 from spotcat.report.corner import corner
 from spotcat.report.fitted import FittedStar, Piece, autocorrelation, densest, load_fitted, stretches
 from spotcat.report.panels import PHASES, folded
-from spotcat.report.star_page import draw, show
+from spotcat.report.star_page import _draw_flux, _head, _periodogram, draw, show
 from spotcat.report.style import picture
 from spotcat.status import InputError, RunError
 
@@ -131,29 +133,60 @@ def _star(n_segments: int = 1, **columns: Any) -> FittedStar:
     return FittedStar(row | columns, period, gain, 100.0 + 0.5 * place, grid, prediction, detail)
 
 
-def test_the_expected_autocorrelation_is_the_mean_over_many_light_curves() -> None:
-    star = _star(n_segments=2)
-    seen, segment = star.seen, star.grid.segment[star.seen]
+def _sloping(star: FittedStar) -> FittedStar:
+    """The same star whose segments each have a slope, a curve and offsets of their own beside the signal."""
+    rng, time = np.random.default_rng(8), np.arange(star.grid.y.size) / 50.0
+    design = segment_design(np.column_stack([time, time**2]), star.grid.segment, star.grid.mask)
+    offset = rng.normal(0, 3, 3 * star.prediction.offset.size)
+    prediction = star.prediction._replace(offset=offset)
+    return star._replace(grid=star.grid._replace(design=design), prediction=prediction)
+
+
+@pytest.mark.parametrize("dress", [lambda star: star, _sloping], ids=["offsets", "slopes"])
+def test_the_expected_autocorrelation_is_that_of_many_light_curves(dress: Callable[[FittedStar], FittedStar]) -> None:
+    star = dress(_star(n_segments=2))
+    seen, mask, n = star.seen, star.grid.mask, star.grid.mask.size
     lag = np.abs(seen[:, None] - seen[None, :])
     root = np.linalg.cholesky(star.prediction.covariance[lag] + star.prediction.white * np.eye(seen.size))
-    rng = np.random.default_rng(1)
-    total = np.zeros(lag.max() + 1)
-    n_draws = 4000
-    for _ in range(n_draws):
-        y = root @ rng.standard_normal(seen.size)
-        for number in (0, 1):
-            y[segment == number] -= y[segment == number].mean()
-        full = np.zeros(star.grid.y.size)
+    own = (star.grid.segment[seen][:, None] == np.arange(2)).astype(float)
+    removed = np.hstack([own, *(own * column[:, None] for column in star.grid.design[seen].T)])
+    drawn = root @ np.random.default_rng(1).standard_normal((seen.size, 4000))
+    drawn -= removed @ np.linalg.lstsq(removed, drawn, rcond=None)[0]
+    products, squares, full = np.zeros(n), np.zeros(n), np.zeros(n)
+    for y in drawn.T:
         full[seen] = y
-        pairs, measured, expected = autocorrelation(star._replace(grid=star.grid._replace(y=full)))
-        total += measured
-    counts = np.correlate(star.grid.mask, star.grid.mask, "full")[star.grid.mask.size - 1 :][: pairs.size]
-    np.testing.assert_array_equal(pairs, np.maximum(2 * counts - counts[0] * (np.arange(counts.size) == 0), 1))
+        products += 2 * np.correlate(full, full, "full")[n - 1 :]
+        both = np.correlate(full**2, mask, "full")
+        squares += both[n - 1 :] + both[n - 1 :: -1]
+    pairs, measured, expected = autocorrelation(star._replace(grid=star.grid._replace(y=full)))
+    n_pairs = 2 * np.correlate(mask, mask, "full")[n - 1 :][: pairs.size].astype(int)
+    n_pairs[0] //= 2
+    np.testing.assert_array_equal(pairs, np.maximum(n_pairs, 1))
     often = pairs > 20
-    np.testing.assert_allclose((total / n_draws)[often], expected[often], atol=0.03)
-    np.testing.assert_allclose(measured[0], np.mean(y**2))
-    # Removing the means matters here, or the test would not see it.
-    assert np.abs(expected - star.prediction.covariance[: pairs.size])[often].max() > 0.1
+    np.testing.assert_allclose(
+        (products / np.maximum(squares, 1e-300))[: pairs.size][often], expected[often], atol=0.03
+    )
+    assert measured[0] == expected[0] == pytest.approx(1.0)
+    y = full
+    assert measured[3] == pytest.approx(
+        2 * np.sum(y[3:] * y[:-3]) / np.sum((y[3:] ** 2 + y[:-3] ** 2) * mask[3:] * mask[:-3])
+    )
+    # What was removed matters here, or the test would not see it.
+    plain = star.prediction.covariance[: pairs.size] / star.prediction.covariance[0]
+    assert np.abs(expected - plain)[often].max() > 0.1
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 11.0, 1e6])
+@pytest.mark.parametrize("life", [3.0, 1e4])
+def test_an_autocorrelation_is_at_most_one(scale: float, life: float) -> None:
+    """However large the fitted variance is beside that of the light curve."""
+    star = _star(n_segments=3)
+    place = np.arange(star.grid.y.size)
+    covariance = scale * np.exp(-0.5 * (place / life) ** 2) * np.cos(2 * np.pi * place / 10)
+    _, data, expected = autocorrelation(star._replace(prediction=star.prediction._replace(covariance=covariance)))
+    assert np.abs(data).max() <= 1 + 1e-9
+    assert np.abs(expected).max() <= 1 + 1e-9
+    assert expected[0] == pytest.approx(1)
 
 
 def _ink(path: Path) -> np.ndarray:
@@ -229,13 +262,89 @@ def test_rotations_are_folded_at_the_period() -> None:
     assert flux[0].argmax() < PHASES / 10 or flux[0].argmax() > PHASES * 0.9
 
 
-def test_residuals_are_what_the_mean_and_the_offsets_leave() -> None:
-    star = _star(n_segments=2)
-    star = star._replace(prediction=star.prediction._replace(offset=np.array([0.5, -2.0])))
-    expected = [
-        star.grid.y[i] - star.prediction.mean[i] - (0.5 if star.grid.segment[i] == 0 else -2.0) for i in star.seen
-    ]
-    np.testing.assert_allclose(star.residual, expected)
+def _beside(star: FittedStar, place: int) -> float:
+    """Offset, slope and curve at a grid point, one after the other."""
+    segment, n_segments = star.grid.segment[place], star.grid.segment.max() + 1
+    total = star.prediction.offset[segment]
+    for number, value in enumerate(star.grid.design[place]):
+        total += value * star.prediction.offset[n_segments + segment * star.grid.design.shape[1] + number]
+    return float(total)
+
+
+@pytest.mark.parametrize("n_segments", [1, 2, 3])
+def test_residuals_are_what_the_mean_and_all_that_was_fitted_beside_it_leave(n_segments: int) -> None:
+    star = _sloping(_star(n_segments=n_segments))
+    beside = np.array([_beside(star, i) for i in star.seen])
+    assert np.ptp(beside) > 1
+    np.testing.assert_allclose(star.residual, star.grid.y[star.seen] - star.prediction.mean[star.seen] - beside)
+    # The columns are those of the likelihood, in its order.
+    grid = star.grid
+    columns = np.asarray(offset_columns(grid.segment, grid.mask, n_segments, grid.design))
+    np.testing.assert_allclose(columns[star.seen] @ star.prediction.offset, beside, rtol=1e-5, atol=1e-5)
+
+
+def test_the_drawn_mean_holds_what_was_fitted_beside_the_signal(tmp_path: Path) -> None:
+    star = _sloping(_star(n_segments=2))
+    with picture(tmp_path / "a.png", 4, 3) as figure:
+        axes = figure.subplots()
+        for piece in (*star.stretches, star.detail):
+            _draw_flux(axes, star, piece)
+            lines = [line for line in axes.lines if line.get_label().endswith("GP mean")]
+            time, mean = (np.concatenate([line.get_data()[i] for line in lines]) for i in (0, 1))
+            for place in star.seen[(star.seen >= piece.first) & (star.seen <= piece.last)]:
+                drawn = mean[np.argmin(np.abs(time - star.time[place]))] / (100 * star.scale)
+                assert drawn == pytest.approx(star.prediction.mean[place] + _beside(star, place), abs=2e-2)
+            axes.clear()
+
+
+def test_rotations_are_folded_without_what_was_fitted_beside_the_signal() -> None:
+    star = _sloping(_star(n_segments=2, prot=5.0))
+    y = np.zeros(star.grid.y.size)
+    y[star.seen] = np.cos(2 * np.pi * star.seen / 10) + [_beside(star, i) for i in star.seen]
+    flux = folded(star._replace(grid=star.grid._replace(y=y)))
+    np.testing.assert_allclose(flux[1], flux[0], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("gain", "shown"),
+    [
+        (np.linspace(-269.0, -20.0, 100), 0.85),
+        (np.r_[np.full(99, -300.0), 0.4], 1.0),
+        (np.r_[np.full(99, -5.0), 400.0], 1.0),
+        (np.r_[np.full(5, -1e6), np.linspace(-3, 50, 95)], 0.9),
+        (np.r_[np.full(50, np.nan), np.linspace(-3, -2, 50)], 0.45),
+        (np.zeros(100), 1.0),
+        (np.full(100, np.nan), 0.0),
+    ],
+)
+def test_a_periodogram_is_in_its_picture(tmp_path: Path, gain: np.ndarray, shown: float) -> None:
+    with picture(tmp_path / "a.png", 4, 3) as figure:
+        axes = figure.subplots()
+        _periodogram(axes, _star()._replace(period=np.geomspace(0.2, 100, 100), gain=gain), 5.0)
+        low, high = axes.get_ylim()
+        inside = (gain > low) & (gain < high)
+        assert inside.mean() >= shown
+        assert low < 0 < high
+        assert shown == 0 or inside[np.nanargmax(gain)]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "name", ["$\\frac{1}{0}$", "$", "x" * 240, "星" * 240, "a\x07\n\u202eb", "\udce9", "<&>--", "", "KIC 10002792"]
+)
+@pytest.mark.parametrize("flags", [0, 2**18 - 1])
+def test_words_stay_on_the_page(tmp_path: Path, name: str, flags: int) -> None:
+    left_out = {"n_masked": 123_456, "n_clipped": 123_456, "n_in_transit": 123_456} if flags else {}
+    with picture(tmp_path / "a.svg", 7.25, 9.9) as figure:
+        _head(figure, _star(name=name, flags=flags, **left_out))
+        boxes = [text.get_window_extent() for text in figure.texts]
+        page = figure.bbox
+        assert all(page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1 for box in boxes)
+        assert boxes[1].x1 <= boxes[0].x0  # the name ends before the words on its right
+        assert boxes[2].y1 < 0.68 * figure.dpi  # under the numbers
+    drawn = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    if name.startswith("$\\"):
+        assert "frac{1}{0}$ -->" in drawn
 
 
 def test_the_page_says_what_cleaning_left_out(tmp_path: Path) -> None:

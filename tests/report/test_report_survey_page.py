@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 
 import matplotlib.image
@@ -21,6 +21,7 @@ from browser import CHROMIUM, Page, browser
 
 from spotcat.catalog.finalise import finalise
 from spotcat.catalog.query import open_catalog
+from spotcat.catalog.text import as_line
 from spotcat.catalog.writer import write_part
 from spotcat.report.html import file_name
 from spotcat.report.summary import TABLE
@@ -148,11 +149,37 @@ def test_pictures_and_table_come_from_a_run(run: Path, tmp_path: Path) -> None:
 
 
 def test_names_become_file_names_that_differ() -> None:
-    names = ["KIC 7", "KIC-7", "a/b", "a:b", "../x", "ä", "", "."]
+    names = ["KIC 7", "KIC-7", "a/b", "a:b", "../x", "ä", "", ".", "x" * 240, "x" * 241, "é" * 240, "\udce9"]
     files = [file_name(name) for name in names]
     assert files[0] == "KIC-7"
     assert len({*files[2:]}) == len(files[2:])
     assert all(re.fullmatch(r"[A-Za-z0-9_.+-]+", file) and not file.startswith(".") for file in files)
+    assert max(map(len, files)) < 100
+
+
+ODD = ["twin", "twin", "Field A", "field a", "Field-A", NASTY, "x" * 240, "β\x07\u202e\n", "$", "/../", "", "KIC 7"]
+
+
+def test_every_star_has_a_page_whatever_its_name(tmp_path: Path) -> None:
+    """Names that are the same, that differ in case alone, that are long, or HTML: one page each, with its name."""
+    given = {
+        "star_id": np.arange(len(ODD)),
+        "name": np.array(ODD, object),
+        "status": np.full(len(ODD), Status.FEW_POINTS),
+        "reason": np.array([f"why {name}" for name in ODD], object),
+    }
+    write_part(tmp_path / "part", given, {})
+    finalise([tmp_path / "part"], tmp_path / "catalog.zarr", {"survey": "<\x07>"})
+    page = report(tmp_path / "catalog.zarr", tmp_path / "page", stars=[str(star_id) for star_id in range(len(ODD))])
+    data, shown = _data(page), [as_line(name) for name in ODD]
+    assert data["values"][0] == shown
+    links = [data["pages"][str(row)] for row in range(len(ODD))]
+    assert len({link.casefold() for link in links}) == len(ODD)
+    for name, link in zip(shown, links, strict=True):
+        text = (page.parent / link).read_text(encoding="utf-8")
+        assert unescape(re.search("<h1>(.*?)</h1>", text)[1]) == name
+        assert f"<p>{escape(f'why {name}')}</p>" in text
+    assert "<h1>&lt;\\x07&gt;</h1>" in page.read_text(encoding="utf-8")
 
 
 def test_the_script_is_short() -> None:

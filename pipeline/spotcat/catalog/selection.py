@@ -134,7 +134,8 @@ class Catalog:
         """One star by its name or star id.
 
         Args:
-            name: the name, in any case and with or without spaces (``tic461654150``), or the star id.
+            name: the name, in any case and with or without spaces (``tic461654150``), or the star id; a number is
+                first of all a star id, a text first of all a name.
             columns: the columns and arrays wanted, in that order; all if None.
 
         Returns:
@@ -145,10 +146,9 @@ class Catalog:
         """
         wanted = list(self._sources) if columns is None else list(columns)
         check_names(wanted, self._sources)
-        name = str(name).strip()
-        found = self._find(name)
+        found = self._find(str(name).strip(), is_id=not isinstance(name, str))
         if not len(found):
-            raise InputError(f"no star {name!r} in the catalog")
+            raise InputError(f"no star {str(name).strip()!r} in the catalog")
         if len(found) > 1:
             ids = ", ".join(str(number) for number in self._sources["star_id"].read(found[:5]))
             raise InputError(f"{len(found)} stars are called {name!r}; give a star id: {ids}")
@@ -268,13 +268,12 @@ class Catalog:
         check_names(wanted, self.names)
         return wanted
 
-    def _find(self, name: str) -> np.ndarray:
-        """Rows with this name, else with this star id, else with this name but for spaces and case."""
+    def _find(self, name: str, is_id: bool) -> np.ndarray:
+        """Rows with this name unless it is a star id, else with this star id, else with nearly this name."""
         check_names(("name", "star_id"), self._sources)
         candidates = self._index.named(name) if self._index else np.arange(len(self))
         names = self._sources["name"].read(candidates)
-        exact = candidates[names == name]
-        if len(exact):
+        if len(exact := candidates[names == name]) and not is_id:
             return exact
         if name.isdecimal():
             rows = self._index.id_chunk(int(name)) if self._index else slice(0, len(self))

@@ -31,7 +31,7 @@ class Piece(NamedTuple):
         first: first grid point.
         last: last grid point.
         per_step: how often a grid step is divided.
-        mean: predicted mean without segment offsets, shape ((last - first) per_step + 1,).
+        mean: predicted mean of the signal alone, shape ((last - first) per_step + 1,).
         sd: predicted standard deviation, same shape.
     """
 
@@ -79,10 +79,19 @@ class FittedStar(NamedTuple):
         return np.flatnonzero(self.grid.mask)
 
     @property
+    def beside(self) -> np.ndarray:
+        """What was fitted beside the signal at the measurements: offsets, slopes, trends; in units of the scatter."""
+        segment, design = self.grid.segment[self.seen], self.grid.design[self.seen]
+        # The coefficients of all offsets come first, then those of each segment's design columns.
+        n_segments = self.prediction.offset.size // (1 + design.shape[1])
+        offset, rest = np.split(self.prediction.offset, [n_segments])
+        own = rest.reshape(n_segments, design.shape[1])[segment]
+        return np.asarray(offset[segment] + np.sum(design * own, axis=1))
+
+    @property
     def residual(self) -> np.ndarray:
-        """What the fitted process does not explain at the measurements, in units of the scatter."""
-        offset = self.prediction.offset[self.grid.segment[self.seen]]
-        return np.asarray(self.grid.y[self.seen] - self.prediction.mean[self.seen] - offset)
+        """What neither the signal nor what is beside it explains at the measurements, in units of the scatter."""
+        return np.asarray(self.grid.y[self.seen] - self.prediction.mean[self.seen] - self.beside)
 
     @property
     def stretches(self) -> list[Piece]:
@@ -91,7 +100,7 @@ class FittedStar(NamedTuple):
         return [Piece(a, b, 1, mean[a : b + 1], sd[a : b + 1]) for a, b in stretches(self.grid.mask)]
 
 
-def load_fitted(catalog_path: Path, name: str) -> FittedStar:
+def load_fitted(catalog_path: Path, name: str | int) -> FittedStar:
     """Read a star and condition the fitted process on its light curve, on the grid of its fit.
 
     Args:
@@ -163,24 +172,38 @@ def densest(mask: np.ndarray, rotation: float) -> tuple[int, int]:
 def autocorrelation(star: FittedStar) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Autocorrelation of the light curve and what the fitted covariance lets one expect of it.
 
-    Both are means over the pairs of measurements at each lag.  The expectation takes account of the segment means that
-    were removed: without that the covariance of slow spots lies far above what a finite light curve can show.
+    Both are sums over the pairs of measurements at each lag, divided by the sum of their squares: from -1 to 1,
+    whatever the variance of the fit and the gaps.  The expectation takes account of the columns that were removed from
+    each segment, its mean first of all: without that the covariance of slow spots lies far above what a finite light
+    curve can show.
 
     Returns:
         Number of ordered pairs (1 where there is none), autocorrelation and its expectation at lags 0, 1, ... grid
         steps, shapes (n,).
     """
     seen, fit = star.seen, star.prediction
-    segment = star.grid.segment[seen]
     lag = np.abs(seen[:, None] - seen[None, :])
-    means = (segment[:, None] == np.unique(segment)).astype(float)
-    means /= np.sqrt(means.sum(axis=0))
     expected = fit.covariance[lag] + np.diag(fit.white * star.grid.relative_variance[seen])
-    expected -= means @ (means.T @ expected)
-    expected -= (expected @ means) @ means.T
+    removed = _removed(star)
+    expected -= removed @ (removed.T @ expected)
+    expected -= (expected @ removed) @ removed.T
     y = star.grid.y[seen]
-    pairs, products, expected = (
-        np.bincount(lag.ravel(), matrix.ravel()) for matrix in (np.ones(lag.shape), np.outer(y, y), expected)
-    )
-    pairs = np.maximum(pairs, 1)
-    return pairs, products / pairs, expected / pairs
+    pairs = np.maximum(np.bincount(lag.ravel()), 1)
+    return pairs, _correlation(lag, np.outer(y, y)), _correlation(lag, expected)
+
+
+def _removed(star: FittedStar) -> np.ndarray:
+    """Orthonormal columns of which the measurements hold nothing, shape (n, columns)."""
+    segment, design = star.grid.segment[star.seen], star.grid.design[star.seen]
+    own = (segment[:, None] == np.unique(segment)).astype(float)
+    parts = (own[:, :, None] * design[:, None, :]).reshape(segment.size, -1)
+    columns = np.hstack([own / np.sqrt(own.sum(axis=0)), parts])
+    return columns[:, columns.any(axis=0)]
+
+
+def _correlation(lag: np.ndarray, products: np.ndarray) -> np.ndarray:
+    """Products of pairs at each lag over the squares of their members; 0 where there are none."""
+    places = lag.ravel()
+    squares = np.bincount(places, np.broadcast_to(products.diagonal(), products.shape).ravel())
+    sums = np.bincount(places, products.ravel())
+    return np.asarray(np.divide(sums, squares, out=np.zeros_like(sums), where=squares > 0))

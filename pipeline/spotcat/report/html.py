@@ -13,6 +13,7 @@ import numpy as np
 
 from spotcat.catalog.schema import attributes
 from spotcat.catalog.selection import Catalog
+from spotcat.catalog.text import as_line, as_unicode
 from spotcat.report.summary import MOST_ROWS, TABLE, Comparison
 from spotcat.report.trust import Trust
 from spotcat.status import Flag, LifetimeFlag, Status
@@ -20,6 +21,8 @@ from spotcat.status import Flag, LifetimeFlag, Status
 MARK = "report.js"
 """The file by which a folder is known as a report."""
 
+_LETTERS = 80
+"""Letters of a name in a file name: a file system takes 255 bytes, of which a writer needs some."""
 _WIDTHS = {"name": 9.5, "flags": 11, "lifetime_flag": 8, "spot_lifetime": 7, "lnl_rotation": 6.6}
 """Widths of the table's columns that need more than others [rem]."""
 
@@ -46,8 +49,9 @@ _TO_TRUST = '<a href="#trust">Completeness</a>'
 
 def file_name(name: str) -> str:
     """A star's name as a file name; one that loses something in it is told apart by a digest."""
-    plain = re.sub(r"[^A-Za-z0-9_.+-]+", "-", name).strip("-.") or "star"
-    return plain if plain == name.replace(" ", "-") else f"{plain}-{sha256(name.encode()).hexdigest()[:8]}"
+    plain = re.sub(r"[^A-Za-z0-9_.+-]+", "-", name).strip("-.")[:_LETTERS] or "star"
+    is_whole = plain == name.replace(" ", "-")
+    return plain if is_whole else f"{plain}-{sha256(as_unicode(name).encode()).hexdigest()[:8]}"
 
 
 def survey(
@@ -68,7 +72,7 @@ def survey(
         trust: what `trusted` returns; empty without a validation report.
         recipe: the run's recipe; empty if unknown.
     """
-    name = str(catalog.attrs.get("survey") or "survey")
+    name = as_line(str(catalog.attrs.get("survey") or "survey"))
     parts = [
         f'<header class="page"><h1>{escape(name)}</h1>',
         f"<p>A spotcat catalog of {len(catalog):,} stars</p></header>",
@@ -122,14 +126,14 @@ def star(row: Catalog, picture: str) -> str:
         row: the star's columns.
         picture: the file beside the page; empty if there is none.
     """
-    name = str(row.column("name")[0])
+    name = as_line(str(row.column("name")[0]))
     words = [Status(row.column("status")[0]).words, *Flag(int(row.column("flags")[0])).words]
     text = "; ".join(word for word in words if word) or "no flags"
     image = (
         f'<figure><a href="{escape(picture)}"><img src="{escape(picture)}" alt="Light curve, periodogram, '
         f'autocorrelation, rotations and posterior of {escape(name)}"></a></figure>'
         if picture
-        else f"<p>{escape(str(row.column('reason')[0]))}</p>"
+        else f"<p>{escape(as_line(str(row.column('reason')[0])))}</p>"
     )
     parts = [
         f'<header class="page"><h1>{escape(name)}</h1><p>{escape(text)}</p></header>',
@@ -161,7 +165,7 @@ def _shown(row: Catalog, name: str) -> str:
     words = dict(zip(about.get("flag_values", ()), about.get("flag_meanings", "").split(), strict=False))
     if isinstance(value, float | np.floating):
         return f"{value:.6g}" if np.isfinite(value) else "–"
-    return escape(str(words.get(value, value)).replace("_", " ") if words else str(value))
+    return escape(str(words.get(value, value)).replace("_", " ") if words else as_line(str(value)))
 
 
 def _numbers(catalog: Catalog, compared: Comparison | None) -> str:
@@ -197,9 +201,9 @@ def _literature(compared: Comparison | None) -> str:
     if compared is None or not 0 < len(compared.name) <= 50:
         return ""
     rows = "".join(
-        f'<tr><th scope="row">{escape(str(name))}</th><td class="number">{found:.4f} d</td>'
+        f'<tr><th scope="row">{escape(as_line(str(name)))}</th><td class="number">{found:.4f} d</td>'
         f'<td class="number">{published:.4f} d</td><td class="number">{found / published - 1:+.1%}</td>'
-        f"<td>{escape(reference)}</td></tr>"
+        f"<td>{escape(as_line(reference))}</td></tr>"
         for name, found, published, reference in zip(
             compared.name, compared.found, compared.published, compared.reference, strict=True
         )
@@ -238,7 +242,7 @@ def _table(catalog: Catalog) -> str:
 
 
 def _counts(title: str, rows: Sequence[tuple[str, int]], nothing: str) -> str:
-    body = "".join(f'<tr><td>{escape(words)}</td><td class="number">{n:,}</td></tr>' for words, n in rows)
+    body = "".join(f'<tr><td>{escape(as_line(words))}</td><td class="number">{n:,}</td></tr>' for words, n in rows)
     table = f'<table class="plain"><tbody>{body}</tbody></table>' if rows else f"<p>{nothing}</p>"
     return f"<section><h3>{escape(title)}</h3>{table}</section>"
 
@@ -246,7 +250,7 @@ def _counts(title: str, rows: Sequence[tuple[str, int]], nothing: str) -> str:
 def _provenance(attrs: Mapping[str, Any], recipe: str) -> str:
     rows = "".join(
         f'<tr><th scope="row">{escape(key)}</th><td><code>'
-        f"{escape(value if isinstance(value, str) else json.dumps(value))}</code></td></tr>"
+        f"{escape(as_line(value) if isinstance(value, str) else json.dumps(value))}</code></td></tr>"
         for key, value in sorted(attrs.items())
         if key != "columns"
     )

@@ -27,9 +27,10 @@ def folded(star: FittedStar) -> np.ndarray:
     place = np.round(star.seen[0] + (np.arange(n_rotations)[:, None] + phase) * steps).astype(int)
     inside = place < star.grid.y.size
     place = np.minimum(place, star.grid.y.size - 1)
-    offset = star.prediction.offset[star.grid.segment[place]]
+    clean = np.zeros(star.grid.y.size)
+    clean[star.seen] = star.grid.y[star.seen] - star.beside
     seen = inside & (star.grid.mask[place] > 0)
-    flux = np.where(seen, star.grid.y[place] - offset, 0.0)
+    flux = np.where(seen, clean[place], 0.0)
     mean = flux.sum(axis=1, keepdims=True) / np.maximum(seen.sum(axis=1, keepdims=True), 1)
     return np.where(seen, flux - mean, np.nan)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spotcat.catalog.text import as_line, shortened
 from spotcat.report.corner import corner
 from spotcat.report.fitted import FittedStar, Piece, autocorrelation, load_fitted
 from spotcat.report.panels import rotations, with_errors
@@ -22,11 +23,15 @@ _LAGS = 6
 """Rotations in the autocorrelation."""
 _LINE = 0.098
 """Distance of two lines of text, as a fraction of their panel."""
+_LETTERS = 40
+"""Letters of a name that are shown; of a longer one the middle is left out."""
+_COLUMN, _FOOT = 52, 5
+"""Letters in a line and lines of the words at the foot of the page."""
 _WIDTH, _HEIGHT = 7.25, 9.9
 """Size of the page [inch]; the axes end a quarter of an inch before its right edge, where half a label still fits."""
 
 
-def show(catalog_path: str | Path, name: str, out: str | Path, published: float | None = None) -> Path:
+def show(catalog_path: str | Path, name: str | int, out: str | Path, published: float | None = None) -> Path:
     """Draw one star of a finished run.
 
     Args:
@@ -79,12 +84,18 @@ def _place(left: float, top: float, width: float, height: float) -> tuple[float,
 def _head(figure: Figure, star: FittedStar) -> None:
     row = star.row
     high = 1 - 0.24 / _HEIGHT
-    figure.text(0.6 / _WIDTH, high, row["name"], size=11, weight="bold")
     segments = "1 segment" if row["n_segments"] == 1 else f"{row['n_segments']} segments"
     words = f"{row['mission']}, {row['n_points']:,} measurements in {segments}, bins of {_duration(star.dt)}"
-    figure.text(6.99 / _WIDTH, high, words, ha="right", color="0.35")
-    foot = f"{fill('; '.join(_flags(row)) or 'no flags', 44)}\n{fill(_left_out(row), 44)}"
-    figure.text(4.78 / _WIDTH, 0.52 / _HEIGHT, foot, size=7, style="italic", va="top", linespacing=1.4)
+    right = figure.text(6.99 / _WIDTH, high, words, ha="right", color="0.35")
+    shown = shortened(as_line(row["name"]), _LETTERS)
+    name = figure.text(0.6 / _WIDTH, high, shown, size=11, weight="bold", parse_math=False)
+    width, room = name.get_window_extent().width, right.get_window_extent().x0 - name.get_window_extent().x0
+    name.set_fontsize(11 * min(1.0, 0.97 * room / max(width, 1.0)))
+    left_out = fill(_left_out(row), _COLUMN)
+    flags = "; ".join(_flags(row)) or "no flags"
+    flags = fill(flags, _COLUMN, max_lines=_FOOT - len(left_out.splitlines()), placeholder=" …")
+    foot: dict[str, Any] = {"size": 6, "style": "italic", "linespacing": 1.3, "va": "bottom"}
+    figure.text(4.78 / _WIDTH, 0.06 / _HEIGHT, f"{flags}\n{left_out}".rstrip(), **foot)
 
 
 def _flags(row: dict[str, Any]) -> list[str]:
@@ -172,7 +183,8 @@ def _flux_range(star: FittedStar) -> tuple[float, float]:
 def _draw_flux(axes: Axes, star: FittedStar, piece: Piece) -> None:
     """Measurements and prediction from one grid point to another, segment by segment."""
     factor = _unit(star)[0] * star.scale
-    seen = star.seen[(star.seen >= piece.first) & (star.seen <= piece.last)]
+    here = (star.seen >= piece.first) & (star.seen <= piece.last)
+    seen, beside = star.seen[here], star.beside[here]
     y, segment = star.grid.y[seen], star.grid.segment[seen]
     axes.plot(star.time[seen], factor * y, ".", color=DATA, ms=3, mew=0, label="binned flux", zorder=3)
     low, high = _flux_range(star)
@@ -180,9 +192,10 @@ def _draw_flux(axes: Axes, star: FittedStar, piece: Piece) -> None:
         axes.plot(star.time[seen[beyond]], np.full(beyond.sum(), factor * bound), mark, color=DATA, ms=3, mew=0)
     fine = star.time[piece.first] + np.arange(piece.mean.size) * star.dt / piece.per_step
     for number in np.unique(segment):
-        begin, end = (seen[segment == number][[0, -1]] - piece.first) * piece.per_step
+        own = segment == number
+        begin, end = (seen[own][[0, -1]] - piece.first) * piece.per_step
         time, sd = fine[begin : end + 1], factor * piece.sd[begin : end + 1]
-        mean = factor * (piece.mean[begin : end + 1] + star.prediction.offset[number])
+        mean = factor * (piece.mean[begin : end + 1] + np.interp(time, star.time[seen[own]], beside[own]))
         # Labels of all but one segment begin with an underscore, which the legend leaves out.
         hidden = "" if number == segment[0] else "_"
         axes.plot(time, mean, color=MODEL, lw=0.8, label=f"{hidden}GP mean", zorder=2)
@@ -203,9 +216,8 @@ def _draw_residuals(axes: Axes, star: FittedStar, piece: Piece) -> None:
 def _periodogram(axes: Axes, star: FittedStar, published: float | None) -> None:
     prot, low, high = star.row["prot"], star.period[0], star.period[-1]
     axes.plot(star.period, star.gain, color=DATA)
-    top = max(star.gain.max(), 1.0)
-    # Periods that are worse than none at all say little by how much.
-    bottom = max(min(star.gain.min(), 0.0), -0.3 * top)
+    axes.axhline(0, color=GUIDE, lw=0.5, zorder=0)
+    bottom, top = _gain_range(star.gain)
     axes.set(xscale="log", xlim=(low, high), ylim=(bottom - 0.03 * (top - bottom), top + 0.16 * (top - bottom)))
     across = axes.get_xaxis_transform()
     for factor, style, label in ((1.0, "-", "P"), (0.5, "--", "P/2"), (2.0, ":", "2P")):
@@ -216,6 +228,15 @@ def _periodogram(axes: Axes, star: FittedStar, published: float | None) -> None:
         axes.plot(published, 0.03, "^", ms=5, mfc="white", mec="k", mew=0.8, transform=across, zorder=4)
     log_periods(axes.xaxis)
     axes.set(xlabel="period [d]", ylabel="gain in ln likelihood", title="GP periodogram")
+
+
+def _gain_range(gain: np.ndarray) -> tuple[float, float]:
+    """Lowest and highest gain in the picture: the best one, none at all, and nearly all of the trial periods."""
+    known = gain[np.isfinite(gain)] if np.isfinite(gain).any() else np.zeros(1)
+    top = max(float(known.max()), 0.0)
+    # Periods that are worse than none at all say little by how much, unless nearly all of them are.
+    bottom = max(float(known.min()), min(-0.3 * top, float(np.percentile(known, 10))))
+    return min(bottom, 0.0), max(top, min(bottom, 0.0) + 1.0)
 
 
 def _autocorrelation(axes: Axes, star: FittedStar) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,7 +73,9 @@ def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
     from matplotlib.figure import Figure
 
     image = io.BytesIO()
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
+        # A name may be in any script; what the font lacks is drawn as boxes.
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font")
         figure = Figure(figsize=(width, height))
         FigureCanvasAgg(figure)
         yield figure

@@ -14,6 +14,7 @@ from spotcat.catalog.index import plain_name
 from spotcat.catalog.published import Published
 from spotcat.catalog.schema import attributes
 from spotcat.catalog.selection import Catalog
+from spotcat.catalog.text import as_line
 from spotcat.status import Flag, LifetimeFlag, Status
 
 TABLE = (
@@ -78,21 +79,21 @@ def counts(catalog: Catalog) -> dict[str, list[tuple[str, int]]]:
     }
 
 
-def table_script(catalog: Catalog, pages: Mapping[str, str]) -> str:
+def table_script(catalog: Catalog, pages: Mapping[int, str]) -> str:
     """The table's data as a script that the page loads; a request for a file would be refused under ``file://``.
 
     Args:
         catalog: the stars.
-        pages: addresses of the stars that have a page, by name.
+        pages: addresses of the stars that have a page, by star id.
     """
-    shown = catalog.query("", TABLE)
+    shown = catalog.query("", [*TABLE, "star_id"])
     if len(shown) > MOST_ROWS:
         shown = shown.sort("lnl_rotation", descending=True).head(MOST_ROWS)
-    names = shown.column("name").tolist()
+    ids = shown.column("star_id").tolist()
     data = {
         "columns": [_about(shown, name) for name in TABLE],
         "values": [_values(shown.column(name)) for name in TABLE],
-        "pages": {row: pages[name] for row, name in enumerate(names) if name in pages},
+        "pages": {row: pages[star_id] for row, star_id in enumerate(ids) if star_id in pages},
     }
     # "</" would end the script if a name had it.
     text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
@@ -109,7 +110,9 @@ def _about(catalog: Catalog, name: str) -> dict[str, Any]:
 
 
 def _values(values: np.ndarray) -> list[Any]:
-    """Python values to five significant digits, None where one is missing."""
+    """Python values to five significant digits, None where one is missing; text as one line that can be seen."""
+    if values.dtype == object:
+        return [as_line(str(value)) for value in values]
     if values.dtype.kind != "f":
         return list(values.tolist())
     return [float(f"{value:.5g}") if np.isfinite(value) else None for value in values.tolist()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -54,31 +54,50 @@ def report(
     if out.exists() and any(out.iterdir()) and not (out / html.MARK).exists():
         raise InputError(f"{out}: holds something else than a report; give another folder")
     chosen = _chosen(catalog, catalog_path, stars)
-    pages = {name: f"stars/{html.file_name(name)}.html" for name in chosen}
+    stems = _file_names(chosen)
+    pages = {star_id: f"stars/{stem}.html" for star_id, stem in stems.items()}
     with replacing_folder(out) as folder:
         for name in (html.MARK, "report.css"):
             write_file(folder / name, files("spotcat.report").joinpath("assets", name).read_bytes())
-        write_file(folder / "data.js", table_script(catalog, pages).encode())
+        write_file(folder / "data.js", table_script(catalog, pages).encode("utf-8"))
         figures = _diagrams(catalog, folder / "figures")
         compared = compare_literature(catalog, published) if published else None
         figures |= _compared(compared, folder / "figures")
         recipe = catalog_path.parent / "recipe.toml"
         trusted = _trusted(trust, folder / "figures") if trust else ""
-        settings = recipe.read_text() if recipe.exists() else ""
+        settings = recipe.read_text(encoding="utf-8") if recipe.exists() else ""
         text = html.survey(catalog, counts(catalog), figures, compared, trusted, settings)
-        write_file(folder / "index.html", text.encode())
-        _star_pages(catalog, catalog_path, chosen, published, folder / "stars")
+        write_file(folder / "index.html", text.encode("utf-8"))
+        _star_pages(catalog, catalog_path, stems, published, folder / "stars")
     return out / "index.html"
 
 
-def _chosen(catalog: Catalog, path: Path, stars: Sequence[str] | None) -> list[str]:
-    """The names of the stars that get a page."""
+def _chosen(catalog: Catalog, path: Path, stars: Sequence[str] | None) -> dict[int, str]:
+    """The stars that get a page: names by star id, for a name may be that of two stars."""
+    wanted = ["star_id", "name"]
     if stars is not None:
-        return [str(catalog.star(name, ["name"]).column("name")[0]) for name in stars]
-    if not (path.parent / "lightcurves.zarr").is_dir():
-        return []
-    fitted = catalog.query("isfinite(lnl_rotation)", ["name", "lnl_rotation"])
-    return [str(name) for name in fitted.sort("lnl_rotation", descending=True).head(N_PAGES).column("name")]
+        rows = [catalog.star(name, wanted) for name in stars]
+    elif (path.parent / "lightcurves.zarr").is_dir():
+        fitted = catalog.query("isfinite(lnl_rotation)", [*wanted, "lnl_rotation"])
+        rows = [fitted.sort("lnl_rotation", descending=True).head(N_PAGES)]
+    else:
+        rows = []
+    return {
+        int(star_id): str(name)
+        for row in rows
+        for star_id, name in zip(row.column("star_id"), row.column("name"), strict=True)
+    }
+
+
+def _file_names(names: Mapping[int, str]) -> dict[int, str]:
+    """A file name for each star, no two of them the same on a disk that does not tell small letters from large."""
+    found: dict[int, str] = {}
+    taken: set[str] = set()
+    for star_id, name in names.items():
+        stem = html.file_name(name)
+        found[star_id] = stem if stem.casefold() not in taken else f"{stem}-{star_id}"
+        taken.add(found[star_id].casefold())
+    return found
 
 
 def _diagrams(catalog: Catalog, folder: Path) -> dict[str, str]:
@@ -124,14 +143,15 @@ def _trusted(trust: Trust, folder: Path) -> str:
 
 
 def _star_pages(
-    catalog: Catalog, path: Path, names: Iterable[str], published: dict[str, Published], folder: Path
+    catalog: Catalog, path: Path, stems: Mapping[int, str], published: dict[str, Published], folder: Path
 ) -> None:
     from spotcat.report.star_page import show
 
-    for name in names:
-        row = catalog.star(name, catalog.names)
-        stem = html.file_name(name)
+    for star_id, stem in stems.items():
+        row = catalog.star(star_id, catalog.names)
         fitted = bool(np.isfinite(row.column("prot")[0]))
         if fitted:
-            show(path, name, folder / f"{stem}.png", published_period(published, name))
-        write_file(folder / f"{stem}.html", html.star(row, f"{stem}.png" if fitted else "").encode())
+            period = published_period(published, str(row.column("name")[0]))
+            show(path, star_id, folder / f"{stem}.png", period)
+        page = html.star(row, f"{stem}.png" if fitted else "")
+        write_file(folder / f"{stem}.html", page.encode("utf-8"))
