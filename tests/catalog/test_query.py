@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -117,9 +118,9 @@ def test_a_star_can_come_with_fewer_columns(catalog: Catalog) -> None:
         catalog.star("KIC 7", ["prott"])
 
 
-@pytest.mark.parametrize("name", ["KIC 77", "77", "", "TIC 7"])
+@pytest.mark.parametrize("name", ["KIC 77", "77", "", "TIC 7", "\udce9", "\x00", "β Pic"])
 def test_an_unknown_star_is_refused(catalog: Catalog, name: str) -> None:
-    with pytest.raises(InputError, match=f"no star {name!r} in the catalog"):
+    with pytest.raises(InputError, match=f"no star {re.escape(repr(name))} in the catalog"):
         catalog.star(name)
 
 
@@ -154,6 +155,16 @@ def test_an_ambiguous_name_asks_for_the_id(tmp_path: Path) -> None:
         catalog.star("fielda")
     with pytest.raises(InputError, match="2 stars are called 'twin'; give a star id: 3, 4"):
         catalog.star("twin")
+
+
+def test_a_number_is_a_star_id_and_a_text_a_name(tmp_path: Path) -> None:
+    given = columns([1, 2, 3])
+    given["name"] = np.array(["3", "1", "77"])
+    write_part(tmp_path / "part", given, {})
+    finalise([tmp_path / "part"], tmp_path / "catalog.zarr", {})
+    catalog = open_catalog(tmp_path / "catalog.zarr")
+    for asked, star_id in ((1, 1), ("1", 2), (3, 3), ("3", 1), (2, 2), ("2", 2), (77, 3), (np.int64(1), 1)):
+        assert catalog.star(asked).column("star_id").tolist() == [star_id]
 
 
 def test_the_dataset_behaves_as_others_do(finished: Path) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from spotcat.catalog.schema import Column
 from spotcat.catalog.sky import ra_ranges, separation, sky_order, zones_near
+from spotcat.catalog.text import as_unicode
 
 if TYPE_CHECKING:
     import zarr
@@ -126,4 +127,4 @@ class Index:
 
 
 def _hash(name: str) -> int:
-    return int.from_bytes(blake2b(plain_name(name).encode(), digest_size=8).digest(), "big")
+    return int.from_bytes(blake2b(as_unicode(plain_name(name)).encode("utf-8"), digest_size=8).digest(), "big")
