@@ -15,9 +15,10 @@ import spotcat
 
 PACKAGE = Path(spotcat.__file__).parent
 
-EVERYWHERE = {"config", "status"}
+EVERYWHERE = {"config", "status", "text"}
 ARROWS: dict[str, set[str]] = {
     "status": set(),
+    "text": set(),
     "atomic": {"status"},
     "gaps": set(),
     "toml": {"status"},

@@ -222,6 +222,6 @@ def test_reasons_are_counted(tmp_path: Path) -> None:
     (tmp_path / "e.csv").write_text("time,flux\n1,2\n")
     summary, _ = run_ingest(make_recipe(tmp_path), tmp_path / "store")
     write_kepler(tmp_path, 5, CREATOR="k2sc")
-    assert summary.reasons == {"N valid measurements": 3, "the file is empty": 1}
+    assert summary.reasons == {"N valid measurements": ["a.csv", "b.csv", "e.csv"], "the file is empty": ["d.fits"]}
     again, _ = run_ingest(make_recipe(tmp_path), tmp_path / "again")
-    assert again.reasons["K2SC is not supported"] == 1
+    assert again.reasons["K2SC is not supported"] == ["kplr000000005-2005000000000_llc.fits"]

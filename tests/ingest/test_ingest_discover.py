@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def names(config: InputConfig) -> list[str]:
-    return [source.path.name for source in discover(config)]
+    return [source.path.name for source in discover(config).sources]
 
 
 def test_folders_globs_and_files(folder: Path) -> None:
@@ -63,7 +63,7 @@ def test_no_input_at_all() -> None:
 def test_manifest_names_its_files_and_is_no_light_curve(folder: Path) -> None:
     manifest = folder / "manifest.csv"
     manifest.write_text("star_id,name,file,remark\n7,Sun,b.csv,ours\n7, Sun, deep/er/c.parquet,\n8,Moon,a.fits,\n")
-    sources = {source.path.name: source for source in discover(InputConfig((str(folder),), str(manifest)))}
+    sources = {source.path.name: source for source in discover(InputConfig((str(folder),), str(manifest))).sources}
     assert sorted(sources) == ["a.fits", "b.csv", "c.parquet", "d.fits.gz"]
     assert (sources["b.csv"].star_id, sources["b.csv"].name) == (7, "Sun")
     assert (sources["c.parquet"].star_id, sources["c.parquet"].name) == (7, "Sun")
@@ -80,9 +80,10 @@ def test_manifest_names_its_files_and_is_no_light_curve(folder: Path) -> None:
         ("star_id,name,file\n1,Sun,b.csv\n1,Moon,a.fits\n", 3, "belongs to 'Sun'"),
         ("star_id,name,file\n1,Sun,b.csv\n1,Sun,gone.csv\n", 3, "no file 'gone.csv'"),
         ("star_id,name,file\n1,Sun,b.csv\n1,Sun,b.csv\n", 3, "listed twice"),
-        ("star_id,name,file\n1.5,Sun,b.csv\n", 2, "64-bit integer"),
-        ("star_id,name,file\n-1,Sun,b.csv\n", 2, "64-bit integer"),
-        (f"star_id,name,file\n{2**63},Sun,b.csv\n", 2, "64-bit integer"),
+        ("star_id,name,file\n1.5,Sun,b.csv\n", 2, "an integer from 0"),
+        ("star_id,name,file\n-1,Sun,b.csv\n", 2, "an integer from 0"),
+        (f"star_id,name,file\n{2**53},Sun,b.csv\n", 2, "2^53"),
+        (f"star_id,name,file\n{'9' * 5000},Sun,b.csv\n", 2, "2^53"),
         ("star_id,name,file\n1,Sun\n", 2, "'file' is empty"),
         ("star_id,name,file\n1,Sun,deep/notes.txt\n", 2, "no light curve"),
     ],

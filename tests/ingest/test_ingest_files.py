@@ -128,7 +128,7 @@ BAD_FITS = {
 WRONG_PRODUCTS: dict[str, tuple[dict[str, str | None], str]] = {
     "target pixels": (
         {"CREATOR": "9 TargetPixelExporterPipelineModule"},
-        "a Kepler target pixel file is not supported",
+        "a Kepler target pixel file is no light curve",
     ),
     "K2VARCAT": ({"CREATOR": "k2varcat", "TELESCOP": "Kepler"}, "a Kepler product by k2varcat is not supported"),
     "K2SC": ({"CREATOR": "k2SC v0.9"}, "K2SC is not supported"),

@@ -40,7 +40,7 @@ def test_mixed_authors_are_refused(tmp_path: Path, two_authors: Path) -> None:
     summary, store = run_ingest(recipe, tmp_path / "store")
     row = star_row(store, "TIC 77")
     assert (row["status"], row["n_points"]) == (Status.MIXED_AUTHORS, 0)
-    assert "SPOC, table" in row["reason"] and "own.csv, spoc.fits" in row["reason"]
+    assert "(SPOC: spoc.fits; table: own.csv)" in row["reason"]
     assert store.read([9])[0].time.size == 0
     assert star_row(store, "KIC 4")["status"] == Status.OK
     assert summary.n_usable == 1

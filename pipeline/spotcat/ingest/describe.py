@@ -30,7 +30,7 @@ class FileInfo:
 
     ``product`` is empty where the file could not be recognised; ``group`` is its campaign in the store;
     ``start`` and ``stop`` are mission days; ``rank`` orders files of one star that cover the same time, the
-    highest is the one to keep.
+    highest is the one to keep; ``label`` is what the store calls it, its base name if empty.
     """
 
     path: Path
@@ -49,11 +49,12 @@ class FileInfo:
     dec: float = np.nan
     mag: float = np.nan
     crowding: float = np.nan
+    label: str = ""
 
     @property
     def file(self) -> str:
-        """Base name; the folder is never stored, so a survey may move."""
-        return self.path.name
+        """What the store calls it; where the survey lies is never stored, so it may move."""
+        return self.label or self.path.name
 
 
 class _Span(NamedTuple):
@@ -164,7 +165,7 @@ def _group(info: FileInfo, primary: Mapping[str, Any], span: _Span) -> str:
     """The campaign in the store; files of others stay apart from the missions'."""
     campaign = PRODUCTS[info.product].campaign
     value = primary.get(campaign.card) if campaign.card else None
-    match = _CAMPAIGN_IN_NAME.search(info.file.lower()) if campaign.card else None
+    match = _CAMPAIGN_IN_NAME.search(info.path.name.lower()) if campaign.card else None
     if not isinstance(value, int) and match:
         value = int(match[1])
     label = [campaign.label.format(value)] if isinstance(value, int) else []

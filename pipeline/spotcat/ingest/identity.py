@@ -1,7 +1,7 @@
 """Who a star is: its number in the catalog, its name, and how a header or a file name tells.
 
 ``star_id`` is unique even where KIC, EPIC, TIC and plain tables share a catalog, because each catalog of
-stars has its own range of numbers.
+stars has its own range of numbers.  All are below 2^53, so that a float64, JavaScript and a spreadsheet keep them.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from spotcat.ingest.discover import SUFFIXES
+
 _CATALOGS = {
     "KIC": ("Kepler", 1_000_000_000_000),
     "EPIC": ("K2", 2_000_000_000_000),
     "TIC": ("TESS", 3_000_000_000_000),
 }
-_TABLE_BASE = 4_000_000_000_000_000_000
+_RANGE = 1_000_000_000_000
+_TABLE_BASE = _TABLE_RANGE = 4_000_000_000_000_000
 _FIRST_EPIC = 200_000_000
 
 # Archive file names, tried in order.  The look-arounds keep the Gaia numbers of some products from being taken
@@ -65,43 +68,56 @@ def parse_name(name: str) -> Identity | None:
 
 def header_identity(header: Mapping[str, Any]) -> Identity | None:
     """The star a FITS primary header names (TICID, KEPLERID or OBJECT); None if it names none."""
-    number = _positive(header.get("TICID") or header.get("TIC_ID"))
+    number = _catalog_number(header.get("TICID") or header.get("TIC_ID"))
     if number:
         return mission_identity("TIC", number)
-    number = _positive(header.get("KEPLERID"))
+    number = _catalog_number(header.get("KEPLERID"))
     if number:
         is_k2 = header.get("MISSION") == "K2" or number >= _FIRST_EPIC
         return mission_identity("EPIC" if is_k2 else "KIC", number)
     return parse_name(str(header.get("OBJECT", ""))) or _lightkurve_identity(header)
 
 
-def file_identity(file: str) -> Identity:
-    """The star an archive's file name stands for; any other name is the star's own, without suffixes."""
+def archive_identity(file: str) -> Identity | None:
+    """The star that an archive's file name stands for; None for any other name."""
     for catalog, pattern in _FILE_NAMES:
         match = pattern.search(file.lower())
-        if match:
+        if match and _catalog_number(match[1]):
             return mission_identity(catalog, int(match[1]))
+    return None
+
+
+def file_identity(file: str, name: str = "") -> Identity:
+    """The star an archive's file name stands for; any other file is of a star that is called as the file is.
+
+    Args:
+        file: base name.
+        name: what such a star is called; the base name without its suffix if empty.
+    """
     stem = stem_of(file)
-    return parse_name(stem) or Identity(_named_id(stem), stem, "", -1)
+    name = name or stem
+    return archive_identity(file) or parse_name(stem) or Identity(_named_id(name), name, "", -1)
 
 
 def stem_of(file: str) -> str:
     """A file name without its suffix, ``.fits.gz`` counting as one."""
-    return re.sub(r"(\.fits\.gz|\.[^.]*)$", "", file, flags=re.IGNORECASE)
+    known = [suffix for suffix in SUFFIXES if file.lower().endswith(suffix)]
+    return file[: -len(max(known, key=len))] if known else re.sub(r"\.[^.]*$", "", file)
 
 
 def _lightkurve_identity(header: Mapping[str, Any]) -> Identity | None:
     """The star of a file that lightkurve wrote, which keeps the bare number."""
     catalog = {mission: catalog for catalog, (mission, _) in _CATALOGS.items()}.get(str(header.get("MISSION")))
-    number = _positive(header.get("TARGETID"))
+    number = _catalog_number(header.get("TARGETID"))
     return mission_identity(catalog, number) if catalog and number else None
 
 
 def _named_id(name: str) -> int:
-    return _TABLE_BASE + int(hashlib.sha256(name.encode()).hexdigest()[:15], 16) % 10**17
+    return _TABLE_BASE + int(hashlib.sha256(name.encode()).hexdigest()[:15], 16) % _TABLE_RANGE
 
 
-def _positive(value: Any) -> int:
-    """A header value as a positive integer, 0 where it is none; some products write numbers as text."""
+def _catalog_number(value: Any) -> int:
+    """A header value as a number of a star catalog, 0 where it is none; some products write numbers as text."""
     text = str(value).strip()
-    return int(text) if text.isdecimal() else 0
+    number = int(text) if text.isdecimal() and len(text) < 20 else 0
+    return number if number < _RANGE else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from math import floor
 from pathlib import Path
@@ -20,14 +20,16 @@ from spotcat.ingest.describe import BY_MISSION, FileInfo
 from spotcat.ingest.discover import Source, discover
 from spotcat.ingest.fill import Shard, checksums, fill, scans
 from spotcat.ingest.formats import PRODUCTS, TABLE
+from spotcat.ingest.joining import files_of, stored_rows, take_stored
+from spotcat.ingest.naming import labelled, shared
 from spotcat.ingest.outcome import Outcome, Row
-from spotcat.ingest.plan import plan_stars
+from spotcat.ingest.plan import listed, plan_stars
 from spotcat.ingest.scan import checksum
 from spotcat.ingest.store import VERSION, LightCurveStore
-from spotcat.ingest.tables import Star, count_reasons, left_out_columns, row_columns, star_columns
+from spotcat.ingest.tables import Star, by_reason, left_out_columns, row_columns, star_columns
 from spotcat.ingest.vectors import Vectors, detector_of
 from spotcat.ingest.writer import StoreWriter, block_rows
-from spotcat.status import InputError, RunError, Status
+from spotcat.status import RunError, Status
 
 T = TypeVar("T")
 Mapper = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
@@ -47,8 +49,10 @@ class IngestSummary:
     n_usable: int
     input_hash: str
     kept: bool
-    reasons: dict[str, int]
-    """How many files were left out for each reason, most frequent first."""
+    reasons: dict[str, list[str]]
+    """The files that were left out for each reason, most frequent first; empty where the store was kept."""
+    remarks: tuple[str, ...]
+    """Sentences about the input for a person; none where the store was kept."""
 
 
 def ingest(
@@ -75,21 +79,23 @@ def ingest(
             made from other input.
         RunError: writing failed, for instance because the disk is full.
     """
-    sources = discover(recipe.input)
+    sources, remarks = discover(recipe.input)
     given = _Given(
         read_ephemerides(recipe.clean.ephemerides),
         Cotrending(recipe.clean.cotrending, recipe.clean.cotrending_vectors),
     )
-    hashed = list(zip(sources, _in_batches(mapper, checksums, sources), strict=True))
+    old = LightCurveStore(store_path) if store_path.exists() else None
+    sha256s = _in_batches(mapper, checksums, sources)
+    labels = labelled(list(zip(sources, sha256s, strict=True)), partial(files_of, old) if old else tuple)
+    hashed = list(zip(labels, sha256s, strict=True))
     choices = _choices(recipe, given.cotrending)
     input_hash = _input_hash(hashed, choices)
-    old = LightCurveStore(store_path) if store_path.exists() else None
     if old and old.input_hash == input_hash:
-        return _summary(old, kept=True)
-    stored = _stored(old, hashed, choices, append) if old else {}
+        return _summary(old)
+    stored = stored_rows(old, hashed, choices, append) if old else {}
     files = _in_batches(mapper, partial(scans, recipe.clean), hashed)
     stars = [Star(star) for star in plan_stars(files, recipe.input.author)]
-    _take_stored(stars, stored, store_path)
+    take_stored(stars, stored, store_path)
     try:
         writer = StoreWriter(store_path, digest([__version__, recipe.input.reader, input_hash]), old)
         _write_campaigns(writer, stars, recipe, given, _Counted(progress, len(files), mapper))
@@ -97,7 +103,22 @@ def ingest(
         writer.finish(star_columns(stars, recipe.fit.min_points, choices), left_out_columns(stars), attributes)
     except OSError as error:
         raise RunError(f"{store_path}: writing failed ({error.strerror})") from error
-    return _summary(LightCurveStore(store_path), kept=False)
+    return replace(
+        _summary(LightCurveStore(store_path)),
+        kept=False,
+        reasons=by_reason(stars),
+        remarks=(*remarks, *_shared_names(hashed)),
+    )
+
+
+def _shared_names(hashed: Sequence[tuple[Source, str]]) -> Iterator[str]:
+    """What a person should know of stars that are named by a path."""
+    paths = shared([source for source, _ in hashed])
+    if paths:
+        yield (
+            f"{len(paths)} files share their names with files of other folders and are stars of their own, named by "
+            f"their paths ({listed(paths)}); [input] manifest gives them other names, or makes several one star"
+        )
 
 
 def _in_batches(mapper: Mapper, fn: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
@@ -118,69 +139,23 @@ def _choices(recipe: Recipe, cotrending: Cotrending) -> str:
 
 def _input_hash(hashed: Iterable[tuple[Source, str]], choices: str) -> str:
     """A digest of what decides the store's contents; where the files lie does not."""
-    return digest([choices, sorted((s.path.name, sha256, s.star_id, s.name) for s, sha256 in hashed)])
+    return digest([choices, sorted((s.label, sha256, s.star_id, s.name) for s, sha256 in hashed)])
 
 
-def _summary(store: LightCurveStore, *, kept: bool) -> IngestSummary:
-    left_out, status = store.left_out, store.stars["status"]
-    n_left_out = left_out["file"].size
+def _summary(store: LightCurveStore) -> IngestSummary:
+    """What a store holds, as it is kept."""
+    status = store.stars["status"]
+    n_left_out = store.left_out["file"].size
     return IngestSummary(
         store.n_rows + n_left_out,
         n_left_out,
         status.size,
         int(np.count_nonzero(status == Status.OK)),
         store.input_hash,
-        kept,
-        count_reasons(left_out["reason"].tolist()),
+        kept=True,
+        reasons={},
+        remarks=(),
     )
-
-
-_Key = tuple[str, str]
-"""File name and SHA-256."""
-
-
-def _stored(
-    store: LightCurveStore, hashed: Sequence[tuple[Source, str]], choices: str, append: bool
-) -> dict[_Key, Row]:
-    """The light curves of a store that more files may join, by file.
-
-    Raises:
-        InputError: they may not.
-    """
-    given = {(source.path.name, sha256) for source, sha256 in hashed}
-    rows: dict[_Key, Row] = {}
-    for campaign in store.campaigns:
-        columns = {name: values.tolist() for name, values in store.rows(campaign).items()}
-        values = zip(*(columns[name] for name in Row._fields), strict=True)
-        rows |= {key: Row(*row) for key, row in zip(_keys(columns), values, strict=True)}
-    known = {*rows, *_keys({name: values.tolist() for name, values in store.left_out.items()})}
-    grown = store.choices == choices and known < given
-    if append and grown:
-        return rows
-    hint = "`spotcat ingest --append` adds the new files, or " if grown else ""
-    raise InputError(
-        f"{store.path}: holds other light curves, or the same ones cleaned otherwise; {hint}"
-        "choose another survey.output or delete this run folder"
-    )
-
-
-def _keys(columns: dict[str, list[Any]]) -> list[_Key]:
-    return list(zip(columns["file"], columns["sha256"], strict=True))
-
-
-def _take_stored(stars: Sequence[Star], stored: dict[_Key, Row], path: Path) -> None:
-    """Give the stars the light curves that are stored already, every one of which must still be theirs."""
-    left = dict(stored)
-    for star in stars:
-        for info in star.files.used:
-            row = left.pop((info.file, info.sha256), None)
-            if row:
-                star.rows.append((info, row))
-    if left:
-        file = min(left)[0]
-        raise InputError(
-            f"{path}: {file} is stored, but has no place beside the new files; choose another survey.output"
-        )
 
 
 class _Given(NamedTuple):

@@ -15,9 +15,17 @@ from spotcat.ingest.clean import Refusal
 from spotcat.ingest.describe import FileInfo
 from spotcat.ingest.formats import TABLE
 from spotcat.ingest.identity import Identity
+from spotcat.ingest.products import is_by_others, is_other_kind
 from spotcat.status import InputError, Status
 
 _NAMED_FILES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Rivalry(Refusal):
+    """A refusal that names other files or stars; ``kind`` are its words without them."""
+
+    kind: str
 
 
 @dataclass(slots=True)
@@ -73,6 +81,16 @@ def listed(files: Iterable[str]) -> str:
     return ", ".join(names[:_NAMED_FILES]) + (f" and {more} more" if more > 0 else "")
 
 
+def kind_of(cause: Refusal) -> str:
+    """What a reason has in common with those of other files: its words without their names."""
+    return cause.kind if isinstance(cause, Rivalry) else cause.reason
+
+
+def _beside(status: Status, words: str, file: str, end: str = "") -> Rivalry:
+    """The reason why one file takes the place of another."""
+    return Rivalry(status, f"{words} {file}{end}", f"{words} another file{end}")
+
+
 def _check_author(files: Sequence[FileInfo], author: str) -> None:
     products = sorted({info.product for info in files if info.product and not info.refusal})
     if author and products and author not in products:
@@ -95,14 +113,17 @@ def _find_conflicts(stars: dict[int, StarFiles]) -> None:
         files = listed(info.file for info in star.files)
         numbers = sorted(by_name[names[0]])
         if len(names) > 1:
-            words = f"star_id {star_id} stands for {listed(names)} ({files})"
+            kind = "one star_id stands for several stars"
+            words = f"star_id {star_id} stands for {listed(names)} ({files}); a manifest can give them others"
         elif len(numbers) > 1:
+            kind = "one star has several star ids"
             words = f"{names[0]} has several star ids ({', '.join(map(str, numbers))}; {files})"
         elif len({mission for mission, _ in catalogued}) == 1 and len(catalogued) > 1:
-            words = f"files of different stars under one name ({files})"
+            kind = "files of different stars under one name"
+            words = f"{kind} ({files})"
         else:
             continue
-        star.problem = Refusal(Status.ID_CONFLICT, words)
+        star.problem = Rivalry(Status.ID_CONFLICT, words, kind)
 
 
 def _choose(star: StarFiles, author: str) -> None:
@@ -110,21 +131,24 @@ def _choose(star: StarFiles, author: str) -> None:
     candidates = []
     seen: dict[str, str] = {}
     for info in star.files:
-        if author and info.product and info.product != author:
+        if info.refusal and (is_other_kind(info.product) or is_by_others(info.product)):
+            # Nothing of the star's light curves is lost.
+            star.left_out.append((info, info.refusal))
+        elif author and info.product and info.product != author:
             words = f"by {info.product}, but [input] author is {author}"
             star.left_out.append((info, Refusal(Status.UNSUPPORTED, words)))
         elif info.refusal:
             star.refused.append((info, info.refusal))
         elif info.sha256 in seen:
-            star.left_out.append((info, Refusal(Status.OK, f"the same bytes as {seen[info.sha256]}")))
+            star.left_out.append((info, _beside(Status.OK, "the same bytes as", seen[info.sha256])))
         else:
             seen[info.sha256] = info.file
             candidates.append(info)
     authors = sorted({info.product for info in candidates})
     if len(authors) > 1:
-        files = listed(info.file for info in candidates)
-        words = f"files from several authors ({', '.join(authors)}); choose one with [input] author ({files})"
-        star.problem = Refusal(Status.MIXED_AUTHORS, words)
+        files = [f"{author}: {listed(i.file for i in candidates if i.product == author)}" for author in authors]
+        words = "files from several authors ({}); choose one with [input] author"
+        star.problem = Rivalry(Status.MIXED_AUTHORS, words.format("; ".join(files)), words.format(", ".join(authors)))
         star.refused += [(info, star.problem) for info in candidates]
     else:
         _drop_overlaps(star, candidates)
@@ -138,9 +162,8 @@ def _drop_overlaps(star: StarFiles, candidates: list[FileInfo]) -> None:
             star.used.append(info)
         elif info.product == TABLE:
             # Tables carry no version, so nothing says which of the two was meant.
-            words = f"covers the same time as {rival.file}"
-            star.refused.append((info, Refusal(Status.UNSUPPORTED, words)))
+            star.refused.append((info, _beside(Status.UNSUPPORTED, "covers the same time as", rival.file)))
         else:
-            words = f"covers the same time as {rival.file}, which is newer or of longer cadence"
-            star.left_out.append((info, Refusal(Status.OK, words)))
+            end = ", which is newer or of longer cadence"
+            star.left_out.append((info, _beside(Status.OK, "covers the same time as", rival.file, end)))
     star.used.sort(key=lambda info: (info.start, info.file))

@@ -22,6 +22,7 @@ from spotcat.ingest.formats import (
     PRODUCTS,
     QLP,
     SPOC,
+    TABLE,
     TASOC,
     TGLC,
 )
@@ -47,6 +48,13 @@ _PATHOS_COLUMNS = {"PSF_FLUX_RAW", "PSF_FLUX_COR", "AP4_FLUX_RAW", "AP4_FLUX_COR
 _OTHER = "a "
 """Begins the words for a file that bears no other maker's mark."""
 
+_KINDS = {
+    "target pixel file": (("PIXELS", "TARGETTABLES"), re.compile(r"[-_](fast-)?tpf?\.fits|_[ls]pd-targ\.fits")),
+    "file of basis vectors": (("CBV.", "MODOUT_"), re.compile(r"[-_]cbv\.fits")),
+    "data validation file": (("TCE_",), re.compile(r"[-_]dv[a-z]\.fits")),
+}
+"""What else than light curves the archives keep: how the name of the first extension begins, and the file's ends."""
+
 
 def detect(file: str, primary: Mapping[str, Any], extension: Mapping[str, Any]) -> str:
     """The product's name: one of ``PRODUCTS``, or words for a person.
@@ -56,19 +64,37 @@ def detect(file: str, primary: Mapping[str, Any], extension: Mapping[str, Any]) 
         primary: header of the primary HDU.
         extension: header of the first extension, empty where there is none.
     """
+    telescope = str(primary.get("TELESCOP", "")).strip()
+    first = str(extension.get("EXTNAME", "")).strip()
+    for kind, (extensions, _) in _KINDS.items():
+        if first.startswith(extensions):
+            return f"{_OTHER}{telescope} {kind}" if telescope else _OTHER + kind
     derived = _derived(file, (primary, extension))
     if derived:
         return derived
-    telescope = str(primary.get("TELESCOP", "")).strip()
     creator = str(primary.get("CREATOR", "")).strip().lstrip("0123456789 ")
     if not telescope and not creator:
         return f"{_OTHER}FITS file without TELESCOP and CREATOR"
-    if telescope in ("Kepler", "TESS"):
-        if "targetpixel" in creator.lower():
-            return f"{_OTHER}{telescope} target pixel file"
-        if _is_light_curve(creator, extension):
-            return SPOC if telescope == "TESS" else _kepler_mission(primary)
+    if telescope in ("Kepler", "TESS") and _is_light_curve(creator, extension):
+        return SPOC if telescope == "TESS" else _kepler_mission(primary)
+    if telescope in ("Kepler", "TESS") and "targetpixel" in creator.lower():
+        return f"{_OTHER}{telescope} target pixel file"
     return f"{_OTHER}{telescope or 'FITS'} product by {creator or 'an unnamed program'}"
+
+
+def kind_by_name(file: str) -> str:
+    """What else than a light curve a file is that only its name tells of; empty for anything else."""
+    return next((_OTHER + kind for kind, (_, ends) in _KINDS.items() if ends.search(file.lower())), "")
+
+
+def is_other_kind(product: str) -> bool:
+    """Whether a product of `detect` is one that holds no light curve, by its own mark."""
+    return product.startswith(_OTHER) and product.endswith(tuple(_KINDS))
+
+
+def is_by_others(product: str) -> bool:
+    """Whether a product of `detect` is the light curve of an author without a reader."""
+    return bool(product) and product not in PRODUCTS and not product.startswith((_OTHER, LIGHTKURVE, TABLE))
 
 
 def is_mission_file(product: str) -> bool:

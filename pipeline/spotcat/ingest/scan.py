@@ -28,7 +28,7 @@ from spotcat.ingest.identity import (
     stem_of,
     table_identity,
 )
-from spotcat.ingest.products import detect, extensions_missing, is_mission_file
+from spotcat.ingest.products import detect, extensions_missing, is_mission_file, is_other_kind, kind_by_name
 from spotcat.ingest.read import read_curve, sniff, unreadable
 from spotcat.status import Status
 
@@ -45,10 +45,10 @@ def checksum(path: Path) -> str:
 def scan(source: Source, sha256: str, config: CleanConfig) -> FileInfo:
     """Recognise one file; whatever is wrong with it ends up in the result's ``refusal``."""
     is_table = source.path.name.lower().endswith(TABLE_SUFFIXES)
-    info = FileInfo(source.path, sha256, _by_file_name(source, is_table))
+    info = FileInfo(source.path, sha256, _by_file_name(source, is_table), label=source.label)
     problem = sniff(source.path)
     if problem:
-        return replace(info, refusal=problem)
+        return replace(info, product=kind_by_name(source.path.name), refusal=problem)
     if is_table:
         return _scan_table(info, config)
     try:
@@ -57,7 +57,8 @@ def scan(source: Source, sha256: str, config: CleanConfig) -> FileInfo:
         raise
     # astropy reads cards when they are asked for, and raises almost anything at a damaged one.
     except Exception as error:
-        return replace(info, refusal=unreadable(error) if isinstance(error, PermissionError) else _TRUNCATED)
+        problem = unreadable(error) if isinstance(error, PermissionError) else _TRUNCATED
+        return replace(info, product=kind_by_name(source.path.name), refusal=problem)
 
 
 def damage(path: Path, name: str = "") -> str:
@@ -77,7 +78,8 @@ def damage(path: Path, name: str = "") -> str:
 
 def _by_file_name(source: Source, is_table: bool) -> Identity:
     file = source.path.name
-    return _as_listed(source, table_identity(stem_of(file)) if is_table else file_identity(file))
+    name = stem_of(source.label or file)
+    return _as_listed(source, table_identity(name) if is_table else file_identity(file, name))
 
 
 def _as_listed(source: Source, found: Identity) -> Identity:
@@ -108,12 +110,13 @@ def _scan_fits(info: FileInfo, source: Source) -> FileInfo:
     found = header_identity(primary)
     identity = _as_listed(source, found) if found else info.identity
     info = replace(info, identity=identity, ra=number(primary.get("RA_OBJ")), dec=number(primary.get("DEC_OBJ")))
-    product = detect(info.file, primary, extension)
+    product = detect(info.path.name, primary, extension)
     if is_mission_file(product) and extensions_missing(primary, n_extensions):
-        return replace(info, refusal=_TRUNCATED)
+        return replace(info, product=product if is_other_kind(product) else "", refusal=_TRUNCATED)
     if product not in PRODUCTS:
-        return replace(info, product=product, refusal=Refusal(Status.UNSUPPORTED, f"{product} is not supported"))
-    named = parse_name(source.name) if source.name else file_identity(info.file)
+        words = "is no light curve" if is_other_kind(product) else "is not supported"
+        return replace(info, product=product, refusal=Refusal(Status.UNSUPPORTED, f"{product} {words}"))
+    named = parse_name(source.name) if source.name else file_identity(info.path.name)
     if named and named.mission and found and (named.mission, named.mission_id) != (found.mission, found.mission_id):
         reason = f"its header says {found.name}, {'the manifest' if source.name else 'its name'} {named.name}"
         # The row is the other star's, so nothing of this header may describe it.

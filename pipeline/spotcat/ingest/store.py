@@ -32,7 +32,7 @@ from spotcat.ingest.vectors import StoredVectors
 from spotcat.status import InputError, RunError
 
 FORMAT = "spotcat light curves"
-VERSION = 4
+VERSION = 5
 
 StarTable = dict[str, np.ndarray]
 """One-dimensional arrays by column name, one element per star, sorted by star_id."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,13 +15,12 @@ from spotcat.gaps import stretches
 from spotcat.ingest.clean import Refusal
 from spotcat.ingest.describe import FileInfo
 from spotcat.ingest.outcome import Row
-from spotcat.ingest.plan import StarFiles, listed
+from spotcat.ingest.plan import StarFiles, kind_of, listed
 from spotcat.ingest.store import LEFT_OUT_COLUMNS, ROW_COLUMNS, STAR_COLUMNS
 from spotcat.status import Flag, Status
 
 Columns = dict[str, list[Any]]
 
-_FILE_NAME = re.compile(r"[^\s,;]+\.(?:fits(?:\.gz)?|csv|ecsv|parquet)", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?!\w)")
 
 
@@ -74,10 +73,13 @@ def left_out_columns(stars: Sequence[Star]) -> Columns:
     return columns
 
 
-def count_reasons(reasons: Iterable[str]) -> dict[str, int]:
-    """How often each reason comes, most frequent first; numbers and file names in it do not make another one."""
-    alike = (_NUMBER.sub("N", _FILE_NAME.sub("another file", reason)) for reason in reasons)
-    return dict(sorted(Counter(alike).items(), key=lambda item: (-item[1], item[0])))
+def by_reason(stars: Iterable[Star]) -> dict[str, list[str]]:
+    """The files that were left out for each reason, most frequent first; numbers in it do not make another one."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for star in stars:
+        for info, cause in star.files.refused + star.files.left_out:
+            found[_NUMBER.sub("N", kind_of(cause))].append(info.file)
+    return {reason: sorted(files) for reason, files in sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))}
 
 
 def _star_values(star: Star, min_points: int, choices: str) -> dict[str, Any]:

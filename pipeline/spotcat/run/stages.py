@@ -164,6 +164,7 @@ def _prepare_shares(run: Run, site: Site, lock: Lock) -> None:
 
 def _ingest(run: Run, site: Site, append: bool = False) -> None:
     from spotcat.ingest.pipeline import ingest
+    from spotcat.ingest.plan import listed
 
     started = monotonic()
     with Progress("ingest", "files", 0) as progress, mapping(site) as mapper:
@@ -175,8 +176,10 @@ def _ingest(run: Run, site: Site, append: bool = False) -> None:
         summary.n_usable,
         " (done before)" if summary.kept else f"; {summary.n_left_out} of {summary.n_files} files left out",
     )
-    if summary.reasons and not summary.kept:
-        LOG.info("ingest: left out: %s", "; ".join(f"{count} {reason}" for reason, count in summary.reasons.items()))
+    for reason, files in summary.reasons.items():
+        LOG.info("ingest: left out: %d %s (%s)", len(files), reason, listed(files))
+    for remark in summary.remarks:
+        LOG.info("ingest: %s", remark)
 
 
 def _fit(run: Run, site: Site) -> None:
