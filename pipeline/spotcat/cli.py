@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import traceback
@@ -16,6 +17,8 @@ from spotcat.status import InputError, SpotcatError
 _INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
 
+_STARS = "names, in quotes where one has a comma, or a file with one a line"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
@@ -27,6 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 1 for a run that failed, 2 for bad usage or bad input, 130 after Ctrl-C.
     """
     debug = "--debug" in (sys.argv if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # No name of a file or star may end a command on a terminal that cannot show it.
+            stream.reconfigure(errors="backslashreplace")
     try:
         options = _parser().parse_args(arguments)
         options.command(options)
@@ -87,7 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     ingest.add_argument("--append", action="store_true", help="add new files to the store, writing nothing again")
     fit = add("fit", commands.fit, "fit the stars of an ingested survey")
     _add_stages(fit, site=True)
-    fit.add_argument("--stars", metavar="A,B", help="these alone, into a run and catalog beside the survey's")
+    fit.add_argument(
+        "--stars", metavar="A,B", help=f"these alone, into a run and catalog beside the survey's: {_STARS}"
+    )
     words = "how to sample their posteriors: importance (default) or nuts (the mcmc extra)"
     fit.add_argument("--sampler", choices=("laplace", "importance", "nuts"), help=words)
     _add_stages(add("finalise", commands.finalise, "join the fitted stars into a catalog"), site=False)
@@ -115,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     page.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
     page.add_argument("--literature", metavar="CSV", help="table of published periods: name, period [d], reference")
     page.add_argument("--validation", metavar="JSON", help="report of `spotcat check recovery` to draw")
-    page.add_argument("--stars", metavar="A,B", help="stars with a page (default: the clearest six)")
+    page.add_argument("--stars", metavar="A,B", help=f"stars with a page (default: the clearest six): {_STARS}")
     _add_stages(add("simulate", commands.simulate, "make a survey with known truth"), site=False)
     _add_check(add("check", None, "fit simulated surveys, or compare with published periods"))
     return parser

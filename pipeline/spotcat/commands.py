@@ -6,12 +6,14 @@ Each function takes the parsed arguments of its subcommand, prints what there is
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spotcat.status import InputError, RunError
+from spotcat.text import argument_text, system_path, written
 
 if TYPE_CHECKING:
     from spotcat.run.stages import CatalogSummary
@@ -65,7 +67,7 @@ def fit(options: argparse.Namespace) -> None:
     from spotcat.run.stages import fit_stage
 
     recipe, site = load_recipe(options.recipe), load_site(options.site)
-    stars = tuple(_listed(options.stars or ""))
+    stars = tuple(_stars(options.stars or ""))
     if stars:
         _print_summary(fit_again(recipe, site, options.sampler or "importance", stars))
     elif options.sampler:
@@ -84,6 +86,21 @@ def finalise(options: argparse.Namespace) -> None:
 def _listed(text: str) -> list[str]:
     """What stands between the commas of an option."""
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _stars(text: str) -> list[str]:
+    """The names of stars that an option gives: a file with one a line, or what stands between its commas.
+
+    A line that begins with ``#`` is a remark, and quotes keep a comma in a name: ``--stars '"HD 1, A",B'``.
+    """
+    path = Path(text)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines() if text and path.is_file() else None
+        found = next(csv.reader([text], skipinitialspace=True), []) if lines is None else lines
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"--stars: {text!r} cannot be read ({error})") from None
+    named = (written(argument_text(name.strip())) for name in found if lines is None or not name.startswith("#"))
+    return [name for name in named if name]
 
 
 def _print_summary(summary: CatalogSummary) -> None:
@@ -105,7 +122,7 @@ def submit(options: argparse.Namespace) -> None:
     recipe = load_recipe(options.recipe)
     submission = submit(recipe, load_site(options.site), dry_run=options.dry_run)
     if options.dry_run:
-        print(Path(submission.script).read_text(), end="")
+        print(Path(submission.script).read_text(encoding="utf-8", errors="surrogateescape"), end="")
         return
     run = recipe.survey.output
     print(f"job {submission.job}: {submission.script}")
@@ -124,7 +141,7 @@ def _run_folder(path: str) -> Path:
     """The run folder that a person names by itself or by its recipe."""
     from spotcat.config import load_recipe
 
-    return Path(path) if Path(path).is_dir() else Path(load_recipe(path).survey.output)
+    return Path(path) if Path(path).is_dir() else Path(system_path(load_recipe(path).survey.output))
 
 
 def status(options: argparse.Namespace) -> None:
@@ -147,7 +164,9 @@ def query(options: argparse.Namespace) -> None:
 
     form = options.format or (format_of(options.out) if options.out else "table")
     asked = ("expression", "columns", "star", "cone", "sort", "limit", "threshold")
-    request = Request(**{name: getattr(options, name) for name in asked}, printed=form == "table")
+    given = {name: getattr(options, name) for name in asked}
+    given |= {name: argument_text(given[name]) for name in ("expression", "star") if given[name]}
+    request = Request(**given, printed=form == "table")
     if options.count:
         print(len(answer(options.catalog, replace(request, columns="star_id"))))
         return
@@ -176,13 +195,14 @@ def show(options: argparse.Namespace) -> None:
     from spotcat.report.star_page import show
 
     table = read_periods(options.literature) if options.literature else {}
-    show(options.catalog, options.name, options.out, published_period(table, options.name))
+    name = written(argument_text(options.name))
+    show(options.catalog, name, options.out, published_period(table, name))
 
 
 def report(options: argparse.Namespace) -> None:
     from spotcat.report.survey_page import report
 
-    stars = None if options.stars is None else _listed(options.stars)
+    stars = None if options.stars is None else _stars(options.stars)
     print(report(options.catalog, options.out, options.literature, stars, options.validation))
 
 

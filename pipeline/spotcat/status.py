@@ -40,7 +40,7 @@ _STATUS_WORDS = {
     Status.UNREADABLE: "the file cannot be read",
     Status.UNSUPPORTED: "the product is not supported",
     Status.MIXED_AUTHORS: "files from several authors; choose one with [input] author",
-    Status.ID_CONFLICT: "the file belongs to another star than the manifest says",
+    Status.ID_CONFLICT: "the files do not agree on the star, or two stars have one number",
     Status.FIT_FAILED: "the likelihood is not finite",
     Status.NO_FLUX_LEVEL: "the flux is not well above zero, so no relative flux exists",
 }

@@ -27,8 +27,8 @@ def file_text(name: str) -> str:
 
 
 def argument_text(argument: str) -> str:
-    """What a person means by an argument of a command, also where the locale does not know its letters."""
-    return written(argument.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
+    """The argument of a command, also where the locale does not know its letters."""
+    return argument.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def system_path(path: str) -> str:

@@ -27,6 +27,7 @@ from spotcat.report.validation_plots import plot_validation
 from spotcat.run.environment import sharing_programs
 from spotcat.run.stages import run_survey
 from spotcat.status import Flag, InputError, LifetimeFlag
+from spotcat.text import system_path
 
 REPORT = "validation.json"
 
@@ -47,7 +48,7 @@ def check_recovery(recipe: Recipe, site: Site) -> list[tuple[str, Figure]]:
     figures: list[tuple[str, Figure]] = []
     drawn: list[dict[str, object]] = []
     together = []
-    out = Path(recipe.survey.output)
+    out = Path(system_path(recipe.survey.output))
     for name, found, truth in _surveys(recipe, site):
         rows = false_alarms(found, truth) if name.endswith(QUIET) else assess(name, found, truth)
         figures += [(name, figure) for figure in rows]
@@ -132,7 +133,7 @@ def _surveys(recipe: Recipe, site: Site) -> Iterator[tuple[str, dict[str, np.nda
 
     if not recipe.check.sets:
         raise InputError("the recipe names no set; give check.sets, such as ['half-year', 'half-year-quiet']")
-    with sharing_programs(Path(recipe.survey.output) / "compiled"):
+    with sharing_programs(Path(system_path(recipe.survey.output)) / "compiled"):
         for name, n_stars in [sized(entry, recipe.check.n_stars) for entry in recipe.check.sets]:
             folder = Path(recipe.survey.output) / name
             survey = replace(

@@ -125,4 +125,4 @@ def test_unsupported_products_are_named(real_data: Path, store: LightCurveStore)
     k2sc = star_row(store, "EPIC 211099743")
     assert k2sc["status"] == Status.UNSUPPORTED and "K2SC is not supported" in k2sc["reason"]
     both = star_row(store, "EPIC 211121743")
-    assert (both["status"], both["flags"]) == (Status.OK, Flag.FILES_REFUSED)
+    assert (both["status"], both["flags"]) == (Status.OK, Flag.NONE)

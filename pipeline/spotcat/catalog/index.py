@@ -7,6 +7,7 @@ every chunk is an attribute, so a look-up reads one chunk, wherever the catalog 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -32,8 +33,8 @@ _SKY_ROW = Column("sky_row", "i8", "", "", "Row of each position", 0, ("position
 
 
 def plain_name(name: str) -> str:
-    """A name without the differences that people do not see: spaces and case."""
-    return "".join(name.split()).casefold()
+    """A name without the differences that people do not see: spaces, case and how accents are composed."""
+    return "".join(unicodedata.normalize("NFC", name).split()).casefold()
 
 
 def index_arrays(columns: Mapping[str, np.ndarray], rows: int) -> tuple[dict[Column, np.ndarray], dict[str, Any]]:

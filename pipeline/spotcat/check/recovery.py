@@ -92,7 +92,7 @@ def read_truth(path: str | Path) -> dict[str, np.ndarray]:
         InputError: the file is missing or is not such a table.
     """
     try:
-        with Path(path).open(newline="") as stream:
+        with Path(path).open(newline="", encoding="utf-8") as stream:
             rows = list(csv.DictReader(stream))
         words = ["name", *({"family"} & rows[0].keys())]
         text = {key: np.array([row.pop(key) for row in rows]) for key in words}

@@ -20,6 +20,7 @@ from spotcat.check.observe import offsets, schedule
 from spotcat.check.sources import QUIET_NOISE, draw
 from spotcat.config import Recipe, SimulateConfig
 from spotcat.status import InputError
+from spotcat.text import system_path
 
 TRUTH_COLUMNS = ("name", "peq", "prot", "kappa", "inc", "lspot", "tau_spot", "spot_lifetime", "noise", "family")
 """Times in days, `inc` in radians, `noise` as a fraction of the signal's standard deviation, `family` of what does not
@@ -64,7 +65,7 @@ def simulate_survey(recipe: Recipe) -> Path:
     config = recipe.simulate
     if not config.folder or config.n_stars == 0:
         raise InputError("[simulate] asks for nothing: set simulate.folder and simulate.n_stars")
-    folder = Path(config.folder)
+    folder = Path(system_path(config.folder))
     record = _record(recipe)
     if folder.exists():
         if not (_reads(folder / _RECORD, record) and truth_path(folder).exists()):
@@ -74,7 +75,7 @@ def simulate_survey(recipe: Recipe) -> Path:
     with replacing_folder(folder) as partial:
         for star in stars:
             _write_light_curve(star, partial / f"{star.truth['name']}.ecsv")
-        (partial / _RECORD).write_text(record)
+        (partial / _RECORD).write_text(record, encoding="utf-8")
         # Before the folder gets its name, so that a folder never lacks its truth.
         write_file(truth_path(folder), _truth_table(stars))
     return folder
@@ -113,7 +114,7 @@ def _record(recipe: Recipe) -> str:
 
 def _reads(path: Path, text: str) -> bool:
     try:
-        return path.read_text() == text
+        return path.read_text(encoding="utf-8") == text
     except (OSError, UnicodeDecodeError):
         return False
 

@@ -89,7 +89,7 @@ def read(text: str) -> Calibration:
 @cache
 def shipped() -> Calibration:
     """The table that comes with the package."""
-    return read((files("spotcat.fit") / "calibration.json").read_text())
+    return read((files("spotcat.fit") / "calibration.json").read_text(encoding="utf-8"))
 
 
 def calibrated(columns: Mapping[str, np.ndarray], table: Calibration) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ from typing import Self
 
 from spotcat.atomic import write_file
 from spotcat.ingest.scan import checksum
+from spotcat.text import system_path
 
 CHECKSUMS = "checksums.sha256"
 """Name of the list in the folder."""
@@ -56,4 +57,4 @@ class Checksums:
     def agrees(self, file: str) -> bool | None:
         """Whether a file's bytes are still those that were noted; None where nothing was."""
         known = self._known.get(file)
-        return None if known is None else checksum(self._folder / file) == known
+        return None if known is None else checksum(self._folder / system_path(file)) == known

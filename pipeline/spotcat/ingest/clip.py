@@ -15,6 +15,7 @@ from spotcat.config import CleanConfig
 from spotcat.ingest.clean import CleanCurve, RawCurve
 from spotcat.ingest.identity import parse_name
 from spotcat.status import InputError
+from spotcat.text import system_path, written
 
 _MAD_TO_SIGMA = 1.4826
 _MAX_OUTLIERS = 2
@@ -45,10 +46,10 @@ def read_ephemerides(path: str) -> dict[str, tuple[Transit, ...]]:
         return {}
     found: dict[str, list[Transit]] = defaultdict(list)
     try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as stream:
+        with Path(system_path(path)).open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream, skipinitialspace=True)
             for row in reader:
-                star = row["star"].strip()
+                star = written(row["star"].strip())
                 identity = parse_name(star)
                 period, epoch, hours = (float(row[name]) for name in _COLUMNS[1:])
                 if not (period > 0 and hours > 0 and np.isfinite([period, epoch, hours]).all()):

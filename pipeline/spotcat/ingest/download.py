@@ -24,6 +24,7 @@ from typing import Any
 from spotcat.ingest.checksums import Checksums
 from spotcat.ingest.scan import checksum, damage
 from spotcat.status import InputError, RunError
+from spotcat.text import system_path
 
 _CHUNK = 2**18
 _LONGEST_PAUSE = 60.0
@@ -224,7 +225,7 @@ def _opened(folder: Path) -> Checksums:
 
 def _fetch(remote: Remote, folder: Path, server: Server, checksums: Checksums) -> str:
     """``fetched``, ``kept``, or why there is no file."""
-    path = folder / remote.file
+    path = folder / system_path(remote.file)
     try:
         if path.exists() and remote.size in (-1, path.stat().st_size):
             agrees = checksums.agrees(remote.file)

@@ -13,6 +13,7 @@ from spotcat.atomic import write_file, writing
 from spotcat.ingest.archive import Bucket, Request, is_in_bucket, search
 from spotcat.ingest.download import Missing, Remote, Server, download
 from spotcat.status import InputError
+from spotcat.text import argument_text
 
 MISSING = "missing.csv"
 """Name of the list in the folder; there only while something is missing."""
@@ -48,7 +49,7 @@ def read_targets(entries: Sequence[str]) -> list[str]:
     for entry in entries:
         path = Path(entry)
         if not path.is_file():
-            targets.append(entry)
+            targets.append(argument_text(entry))
             continue
         try:
             lines = path.read_text(encoding="utf-8").splitlines()

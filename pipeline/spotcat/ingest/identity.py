@@ -79,24 +79,23 @@ def header_identity(header: Mapping[str, Any]) -> Identity | None:
 
 
 def archive_identity(file: str) -> Identity | None:
-    """The star that an archive's file name stands for; None for any other name."""
+    """The star of a mission that a file name stands for, an archive's or such as ``KIC 5.fits``; None for others."""
     for catalog, pattern in _FILE_NAMES:
         match = pattern.search(file.lower())
         if match and _catalog_number(match[1]):
             return mission_identity(catalog, int(match[1]))
-    return None
+    return parse_name(stem_of(file))
 
 
 def file_identity(file: str, name: str = "") -> Identity:
-    """The star an archive's file name stands for; any other file is of a star that is called as the file is.
+    """The star a file name stands for; any other file is of a star that is called as the file is.
 
     Args:
         file: base name.
         name: what such a star is called; the base name without its suffix if empty.
     """
-    stem = stem_of(file)
-    name = name or stem
-    return archive_identity(file) or parse_name(stem) or Identity(_named_id(name), name, "", -1)
+    name = name or stem_of(file)
+    return archive_identity(file) or Identity(_named_id(name), name, "", -1)
 
 
 def stem_of(file: str) -> str:

@@ -70,7 +70,7 @@ def _names_a_star(source: Source) -> bool:
     """Whether a file's base name is that of a star of a mission, which it may share with others."""
     file = source.path.name
     is_table = file.lower().endswith(TABLE_SUFFIXES)
-    return parse_name(stem_of(file)) is not None or (not is_table and archive_identity(file) is not None)
+    return (parse_name(stem_of(file)) if is_table else archive_identity(file)) is not None
 
 
 def _named(group: Sequence[_File], known: Mapping[str, Sequence[str]]) -> Iterator[tuple[_File, str]]:

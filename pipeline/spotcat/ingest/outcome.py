@@ -71,7 +71,7 @@ class Marks:
     def is_of(self, plan: str) -> bool:
         """Whether the shards belong to a store made from the same."""
         try:
-            return (self._folder / _PLAN).read_text() == plan
+            return (self._folder / _PLAN).read_text(encoding="utf-8") == plan
         except OSError:
             return False
 
@@ -87,7 +87,10 @@ class Marks:
         if not self._of(campaign).is_dir():
             return {}
         marks = [path for path in self._of(campaign).iterdir() if path.name.isdecimal()]
-        return {int(path.name): [_outcome(values) for values in json.loads(path.read_text())] for path in marks}
+        return {
+            int(path.name): [_outcome(values) for values in json.loads(path.read_text(encoding="utf-8"))]
+            for path in marks
+        }
 
     def remove(self) -> None:
         """Take all marks away: the store is whole."""

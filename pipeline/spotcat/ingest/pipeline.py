@@ -30,6 +30,7 @@ from spotcat.ingest.tables import Star, by_reason, left_out_columns, row_columns
 from spotcat.ingest.vectors import Vectors, detector_of
 from spotcat.ingest.writer import StoreWriter, block_rows
 from spotcat.status import RunError, Status
+from spotcat.text import system_path
 
 T = TypeVar("T")
 Mapper = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
@@ -131,7 +132,7 @@ def _choices(recipe: Recipe, cotrending: Cotrending) -> str:
     """A digest of what else than the files decides the store's contents."""
     clean = asdict(recipe.clean)
     if recipe.clean.ephemerides:
-        clean["ephemerides"] = checksum(Path(recipe.clean.ephemerides))
+        clean["ephemerides"] = checksum(Path(system_path(recipe.clean.ephemerides)))
     # Where their files lie changes nothing.
     clean["cotrending"] = sorted(map(checksum, cotrending.paths))
     return digest([VERSION, recipe.input.author, clean, recipe.fit.min_points])

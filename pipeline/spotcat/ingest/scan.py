@@ -22,6 +22,7 @@ from spotcat.ingest.discover import TABLE_SUFFIXES, Source
 from spotcat.ingest.formats import PRODUCTS, TABLE
 from spotcat.ingest.identity import (
     Identity,
+    archive_identity,
     file_identity,
     header_identity,
     parse_name,
@@ -116,8 +117,8 @@ def _scan_fits(info: FileInfo, source: Source) -> FileInfo:
     if product not in PRODUCTS:
         words = "is no light curve" if is_other_kind(product) else "is not supported"
         return replace(info, product=product, refusal=Refusal(Status.UNSUPPORTED, f"{product} {words}"))
-    named = parse_name(source.name) if source.name else file_identity(info.path.name)
-    if named and named.mission and found and (named.mission, named.mission_id) != (found.mission, found.mission_id):
+    named = parse_name(source.name) if source.name else archive_identity(info.path.name)
+    if named and found and (named.mission, named.mission_id) != (found.mission, found.mission_id):
         reason = f"its header says {found.name}, {'the manifest' if source.name else 'its name'} {named.name}"
         # The row is the other star's, so nothing of this header may describe it.
         info = replace(info, identity=_as_listed(source, named), ra=np.nan, dec=np.nan)

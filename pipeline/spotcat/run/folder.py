@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from spotcat.config import Recipe, load_recipe, to_dict, write_config
 from spotcat.status import InputError, RunError
+from spotcat.text import system_path
 
 _RECIPE, _LOCK = "recipe.toml", ".lock"
 # What a driver killed before it wrote its recipe may leave.
@@ -31,7 +32,7 @@ class RunFolder:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = Path(system_path(str(path)))
 
     @property
     def recipe(self) -> Path:

@@ -12,6 +12,7 @@ import numpy as np
 from spotcat.config import FitConfig, nearest
 from spotcat.fit.buckets import BucketSpec, choose_bucket
 from spotcat.status import InputError, Status
+from spotcat.text import written
 
 UNFITTED = 4096
 """Stars in a chunk of those that are not fitted."""
@@ -47,9 +48,10 @@ def chosen(stars: Mapping[str, np.ndarray], config: FitConfig) -> Mapping[str, n
     if not config.stars:
         return stars
     names = stars["name"].tolist()
-    for name in set(config.stars).difference(names):
+    asked = [written(name) for name in config.stars]
+    for name in sorted(set(asked).difference(names)):
         raise InputError(f"fit.stars: no star {name!r} in the survey; {nearest(name, names)}")
-    wanted = np.isin(stars["name"], config.stars)
+    wanted = np.isin(stars["name"], asked)
     return {column: values[wanted] for column, values in stars.items()}
 
 

@@ -101,7 +101,7 @@ def logged(path: Path) -> Iterator[None]:
         InputError: the file cannot be written.
     """
     try:
-        file = _LogFile(path, encoding="utf-8")
+        file = _LogFile(path, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror})") from None
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

@@ -57,7 +57,7 @@ def submit(recipe: Recipe, site: Site, *, dry_run: bool = False) -> Submission:
         site = replace(site, executor="local", workers=site.slurm.workers_per_node, scheduler_file="")
         job = Job(recipe.survey.name, RunFolder(folder.path.absolute()), site, Path.cwd(), sys.executable)
         script = folder.slurm / "job.sh"
-        write_file(script, render(job).encode())
+        write_file(script, render(job).encode("utf-8", "surrogateescape"))
         write_config(site, job.site_file)
         if dry_run:
             return Submission("", str(script))
@@ -105,7 +105,7 @@ def cancel(run_folder: str | Path) -> str:
 
 def _last_job(folder: RunFolder) -> str:
     try:
-        return str(json.loads((folder.slurm / _JOB).read_text())["job"])
+        return str(json.loads((folder.slurm / _JOB).read_text(encoding="utf-8"))["job"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 
@@ -119,7 +119,8 @@ def _slurm(*command: object) -> str:
         done = subprocess.run(
             words,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="backslashreplace",
             timeout=_TIMEOUT,
             check=False,
             env={name: os.environ[name] for name in names},

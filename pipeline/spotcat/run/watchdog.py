@@ -42,7 +42,7 @@ def guarded(seconds: int, fn: Callable[[Path, Chunk], R], run_folder: Path, chun
         return WorkerDied(chunk)
     with writing(traces):
         traces.parent.mkdir(exist_ok=True)
-        stream = traces.open("w")
+        stream = traces.open("w", encoding="utf-8")
     with stream:
         faulthandler.dump_traceback_later(seconds, exit=True, file=stream)
         try:
@@ -55,7 +55,7 @@ def guarded(seconds: int, fn: Callable[[Path, Chunk], R], run_folder: Path, chun
 def hung(folder: RunFolder, chunk: Chunk) -> str:
     """Where the work on these very stars hung: the stacks of its process, empty if it did not."""
     try:
-        return _traces(folder, chunk).read_text()
+        return _traces(folder, chunk).read_text(encoding="utf-8")
     except OSError:
         return ""
 
