@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.io import fits
-from ingest_files import make_recipe, run_ingest, signal, star_row, write_qlp, write_table
+from ingest_files import make_recipe, run_ingest, signal, star_row, write_kepler, write_qlp, write_table
 
 from spotcat.ingest.reference import quiet_lightkurve
 from spotcat.status import Flag, Status
@@ -271,6 +271,104 @@ def test_two_authors_of_one_star_need_a_choice(tmp_path: Path) -> None:
     row = star_row(store, "TIC 77")
     assert (row["author"], row["status"]) == ("QLP", Status.OK)
     assert "by TESS-SPOC" in store.left_out["reason"][0]
+
+
+def pixels(path: Path, extension: str, creator: str = "1 TargetPixelExporterPipelineModule") -> None:
+    """A file of TIC 77, or of KIC 77, with other things than a light curve in its first extension."""
+    kepler = "targ" in path.name or extension.startswith("MODOUT")
+    table = {"TIME": ("D", np.arange(9.0), BTJD), "RAW_CNTS": ("4J", np.ones((9, 4), dtype=np.int32), "count")}
+    star = {"KEPLERID": 77, "TELESCOP": "Kepler", "MISSION": "Kepler"} if kepler else TIC
+    write_table(path, table, star | {"CREATOR": creator, "NEXTEND": 1}, {"EXTNAME": extension})
+
+
+OTHER_KINDS: dict[str, tuple[str, str, str]] = {
+    "TESS pixels": ("tess2018206045859-s0012-0000000000000077-0120-s_tp.fits", "PIXELS", "TESS target pixel file"),
+    "TESS-SPOC pixels": (
+        "hlsp_tess-spoc_tess_phot_0000000000000077-s0012_tess_v1_tp.fits",
+        "PIXELS",
+        "TESS target pixel file",
+    ),
+    "a cutout": ("cutout.fits", "PIXELS", "TESS target pixel file"),
+    "Kepler pixels": ("kplr000000077-2010_lpd-targ.fits", "TARGETTABLES", "Kepler target pixel file"),
+    "TESS vectors": ("tess-s0012-1-1-0146-s_cbv.fits", "CBV.single-scale.1.1", "TESS file of basis vectors"),
+    "Kepler vectors": ("kplr-q05-d25_lcbv.fits", "MODOUT_2_1", "Kepler file of basis vectors"),
+    "data validation": ("tess-s0012-s0012-0000000000000077-00361_dvt.fits", "TCE_1", "TESS data validation file"),
+}
+
+
+def test_files_of_another_kind_leave_their_stars_without_a_flag(tmp_path: Path) -> None:
+    for file, extension, _ in OTHER_KINDS.values():
+        pixels(tmp_path / file, extension)
+    whole = (tmp_path / OTHER_KINDS["TESS pixels"][0]).read_bytes()
+    # Damaged ones harm no light curve either: by their names, where nothing else is left.
+    for name, contents in {"empty": b"", "cut": whole[:4000], "page": b"<html>", "lost": whole[:5760]}.items():
+        (tmp_path / f"tess-{name}-s0013-0000000000000077-0120-s_tp.fits").write_bytes(contents)
+    tess_spoc(tmp_path / CASES["tess-spoc"].file, columns())
+    write_kepler(tmp_path, 77)
+    _, store = run_ingest(make_recipe(tmp_path), tmp_path / "store")
+    for star in ("TIC 77", "KIC 77"):
+        row = star_row(store, star)
+        assert (row["status"], row["flags"]) == (Status.OK, 0)
+    reasons = dict(zip(store.left_out["file"].tolist(), store.left_out["reason"].tolist(), strict=True))
+    assert len(reasons) == len(OTHER_KINDS) + 4
+    for file, _, words in OTHER_KINDS.values():
+        assert reasons[file] == f"a {words} is no light curve"
+
+
+def test_a_star_of_pixels_alone_keeps_its_row(tmp_path: Path) -> None:
+    path = tmp_path / OTHER_KINDS["TESS pixels"][0]
+    pixels(path, "PIXELS")
+    _, store = run_ingest(make_recipe(tmp_path), tmp_path / "store")
+    row = star_row(store, "TIC 77")
+    assert (row["status"], row["flags"]) == (Status.UNSUPPORTED, 0)
+    assert row["reason"] == f"{path.name}: a TESS target pixel file is no light curve"
+
+
+def test_damaged_light_curves_still_flag_their_stars(tmp_path: Path) -> None:
+    damaged = []
+    for number in range(1, 6):
+        write_kepler(tmp_path, number, 4)
+        cards = {2: {"CREATOR": None}, 3: {"EXTNAME": "CURVE"}}
+        damaged.append(write_kepler(tmp_path, number, 5, **cards.get(number, {})))
+    fits.setval(damaged[0], "TTYPE5", value="RENAMED", ext=1)
+    damaged[3].write_bytes(b"")
+    damaged[4].write_bytes(damaged[4].read_bytes()[:9000])
+    _, store = run_ingest(make_recipe(tmp_path), tmp_path / "store")
+    assert store.stars["flags"].tolist() == [Flag.FILES_REFUSED] * 5
+    assert store.stars["n_points"].tolist() == [200] * 5
+    assert store.left_out["file"].tolist() == [path.name for path in damaged]
+
+
+@pytest.mark.parametrize("author", ["", "K2SFF"])
+def test_light_curves_without_a_reader_leave_those_of_others_alone(tmp_path: Path, author: str) -> None:
+    unread = ["hlsp_k2sc_k2_llc_201000001-c04_kepler_v2_lc.fits", "hlsp_new_k2_llc_201000001-c04_v1_lc.fits"]
+    lone = "hlsp_k2varcat_k2_lightcurve_201000002-c04_kepler_v2_llc.fits"
+    for file in (*unread, lone):
+        write_table(tmp_path / file, {"TIME": ("D", np.arange(9.0), BTJD)}, {"CREATOR": "k2SC v0.9"}, {})
+    k2sff(tmp_path / CASES["k2sff"].file, columns())
+    _, store = run_ingest(make_recipe(tmp_path, author=author), tmp_path / "store")
+    row = star_row(store, "EPIC 201000001")
+    assert (row["status"], row["flags"], row["author"]) == (Status.OK, Flag.ERRORS_ESTIMATED, "K2SFF")
+    reasons = [f"{name} is not supported" for name in ("K2SC", "NEW", "K2VARCAT")]
+    assert store.left_out["reason"].tolist() == reasons
+    assert (star_row(store, "EPIC 201000002")["status"], store.stars["name"].size) == (Status.UNSUPPORTED, 2)
+
+
+def test_authors_and_their_files_are_named(tmp_path: Path) -> None:
+    for name in ("qlp", "tasoc", "pathos"):
+        CASES[name].write(tmp_path / CASES[name].file, columns())
+    (tmp_path / "more").mkdir()
+    for k in range(4):
+        c = columns()
+        qlp(tmp_path / "more" / f"hlsp_qlp_{k}.fits", c | {"time": c["time"] + 50 * (k + 1)})
+    summary, store = run_ingest(make_recipe(tmp_path), tmp_path / "store")
+    files = f"QLP: hlsp_qlp_0.fits, hlsp_qlp_1.fits, hlsp_qlp_2.fits and 2 more; TASOC: {CASES['tasoc'].file}"
+    assert star_row(store, "TIC 77")["reason"] == (
+        f"files from several authors (PATHOS: x.fits; {files}); choose one with [input] author"
+    )
+    (reason,) = summary.reasons
+    assert reason == "files from several authors (PATHOS, QLP, TASOC); choose one with [input] author"
+    assert len(summary.reasons[reason]) == 7
 
 
 def test_a_file_without_its_products_columns_is_refused(tmp_path: Path) -> None:

@@ -120,8 +120,8 @@ def _matches(entry: str, key: str) -> _Matches:
 def _remarks(matches: Iterable[_Matches]) -> tuple[str, ...]:
     """What a person should know of the search."""
     others = {os.path.realpath(path): path for some in matches for path in some.others}
-    lost = {os.path.realpath(path): path for some in matches for path in some.lost}
-    remarks = [f"not searched, for it cannot be read: {file_text(str(lost[real]))}" for real in sorted(lost)]
+    lost = sorted({file_text(str(path)) for some in matches for path in some.lost})
+    remarks = [f"not searched, for it cannot be read: {', '.join(lost)}"] if lost else []
     counts = _counts(others.values())
     if counts:
         remarks.append(f"not read: {counts}; light curves are read from {', '.join(SUFFIXES)}")
