@@ -46,6 +46,25 @@ def test_table_ids_follow_the_name() -> None:
     assert (identity.name, identity.mission, identity.mission_id) == ("sim_0007", "table", -1)
 
 
+def test_every_star_id_is_a_float_too() -> None:
+    ids = [table_identity(f"star {k}").star_id for k in range(5000)]
+    ids += [file_identity(f"x{k}.fits").star_id for k in range(100)]
+    ids += [mission_identity(catalog, 10**12 - 1).star_id for catalog in ("KIC", "EPIC", "TIC")]
+    assert [int(float(star_id)) for star_id in ids] == ids
+    assert len(set(ids)) == len(ids) and max(ids) < 2**53
+    # No number of a mission is one of a table's.
+    assert min(ids[:5100]) > max(ids[5100:])
+
+
+@pytest.mark.parametrize("number", [10**12, 10**16 - 1, 2**63, "9" * 30, "9" * 5000])
+def test_a_number_that_no_catalog_has_is_no_star(number: object) -> None:
+    assert header_identity({"TICID": number}) is None
+    assert header_identity({"KEPLERID": number}) is None
+    assert header_identity({"TICID": number, "OBJECT": "TIC 5"}) == parse_name("TIC 5")
+    if len(str(number)) == 16:
+        assert file_identity(f"tess2018-s0001-{number}-0120-s_lc.fits").mission == ""
+
+
 @pytest.mark.parametrize(
     ("file", "name"),
     [
@@ -95,4 +114,5 @@ def test_headers_without_a_star(header: dict[str, object]) -> None:
 
 
 def test_stem() -> None:
-    assert [stem_of(file) for file in ("a.csv", "a.b.ecsv", "a.fits.gz", "a")] == ["a", "a.b", "a", "a"]
+    files = ("a.csv", "a.b.ecsv", "a.fits.gz", "A.FITS.GZ", "a", "a\n.csv", "a.gz.csv")
+    assert [stem_of(file) for file in files] == ["a", "a.b", "a", "A", "a", "a\n", "a.gz"]

@@ -18,6 +18,7 @@ from ingest_files import (
     write_official,
 )
 
+from spotcat.ingest.identity import table_identity
 from spotcat.status import Flag, InputError, Status
 
 
@@ -131,6 +132,18 @@ def test_one_id_for_two_names(tmp_path: Path) -> None:
     assert store.stars["star_id"].tolist() == [1_000_000_000_005]
     assert store.stars["status"].tolist() == [Status.ID_CONFLICT]
     assert "KIC 5, other" in store.stars["reason"][0]
+
+
+def test_two_names_with_one_number_are_refused_in_words(tmp_path: Path) -> None:
+    """As where two names of tables have one hash."""
+    for name in ("one", "two", "three"):
+        write_csv(tmp_path / f"{name}.csv", table_columns(seed=len(name)))
+    manifest = write_manifest(tmp_path, f"{table_identity('two').star_id},one,one.csv")
+    summary, store = run_ingest(make_recipe(tmp_path, manifest=manifest), tmp_path / "store")
+    assert star_row(store, "three")["status"] == Status.OK
+    (reason,) = store.stars["reason"][store.stars["status"] == Status.ID_CONFLICT]
+    assert "stands for one, two (one.csv, two.csv); a manifest can give them others" in reason
+    assert summary.reasons == {"one star_id stands for several stars": ["one.csv", "two.csv"]}
 
 
 def test_the_newest_version_of_a_quarter_is_kept(tmp_path: Path) -> None:
