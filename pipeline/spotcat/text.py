@@ -14,6 +14,8 @@ _UNWRITABLE = ("Cc", "Cs", "Zl", "Zp")
 
 def written(text: str) -> str:
     """A name as it is stored: composed (NFC), with an escape such as ``\\n`` for what not every format can hold."""
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(_escaped(c) for c in unicodedata.normalize("NFC", text))
 
 
