@@ -107,7 +107,7 @@ def test_hidden_folders_are_not_searched(linked: Path, hidden: str, entry: str) 
 @pytest.mark.parametrize(
     ("others", "words"),
     [
-        (["a.csv.gz", "b.csv.gz", "c.dat"], "not read: 2 .csv.gz, 1 .dat; light curves are read from .fits"),
+        (["a.csv.xz", "b.csv.xz", "c.dat"], "not read: 2 .csv.xz, 1 .dat; light curves are read from .fits"),
         (["deep/A.FIT", "b.fits.bz2", "c.fits.fz"], "not read: 1 .fit, 1 .fits.bz2, 1 .fits.fz;"),
         (["a.tsv", "b.txt", "c.npz", "d.h5"], "not read: 1 .h5, 1 .npz, 1 .tsv, 1 .txt;"),
         (["Makefile", "a.py", "b.png", ".c.dat"], ""),

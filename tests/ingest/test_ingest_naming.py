@@ -149,7 +149,9 @@ def test_fits_files_without_a_star_are_kept_apart(tmp_path: Path) -> None:
         write_official(name, "TESS", 5, 1, signal(start=1330, step=TWO_MINUTES, seed=k), **star)
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "lc.fits").write_bytes(b"")
-    _, store = run_ingest(make_recipe(tmp_path), tmp_path / "store")
+    summary, store = run_ingest(make_recipe(tmp_path), tmp_path / "store")
+    (remark,) = summary.remarks
+    assert "3 files share" in remark and "(empty/lc.fits, one/lc.fits, two/lc.fits)" in remark
     found = dict(zip(store.stars["name"].tolist(), store.stars["status"].tolist(), strict=True))
     assert found == {"one/lc": 0, "two/lc": 0, "empty/lc": Status.UNREADABLE, "TIC 5": 0}
     assert star_row(store, "empty/lc")["reason"] == "empty/lc.fits: the file is empty"

@@ -61,11 +61,6 @@ def labelled(
     return sources
 
 
-def shared(sources: Sequence[Source]) -> list[str]:
-    """The labels that are paths, sorted."""
-    return sorted(source.label for source in sources if "/" in source.label)
-
-
 def _names_a_star(source: Source) -> bool:
     """Whether a file's base name is that of a star of a mission, which it may share with others."""
     file = source.path.name

@@ -20,8 +20,9 @@ from spotcat.ingest.describe import BY_MISSION, FileInfo
 from spotcat.ingest.discover import Source, discover
 from spotcat.ingest.fill import Shard, checksums, fill, scans
 from spotcat.ingest.formats import PRODUCTS, TABLE
+from spotcat.ingest.identity import stem_of
 from spotcat.ingest.joining import files_of, stored_rows, take_stored
-from spotcat.ingest.naming import labelled, shared
+from spotcat.ingest.naming import labelled
 from spotcat.ingest.outcome import Outcome, Row
 from spotcat.ingest.plan import listed, plan_stars
 from spotcat.ingest.scan import checksum
@@ -108,13 +109,13 @@ def ingest(
         _summary(LightCurveStore(store_path)),
         kept=False,
         reasons=by_reason(stars),
-        remarks=(*remarks, *_shared_names(hashed)),
+        remarks=(*remarks, *_named_by_path(files)),
     )
 
 
-def _shared_names(hashed: Sequence[tuple[Source, str]]) -> Iterator[str]:
+def _named_by_path(files: Sequence[FileInfo]) -> Iterator[str]:
     """What a person should know of stars that are named by a path."""
-    paths = shared([source for source, _ in hashed])
+    paths = sorted(info.file for info in files if "/" in info.file and info.identity.name == stem_of(info.file))
     if paths:
         yield (
             f"{len(paths)} files share their names with files of other folders and are stars of their own, named by "

@@ -81,7 +81,7 @@ def listed(files: Iterable[str]) -> str:
     return ", ".join(names[:_NAMED_FILES]) + (f" and {more} more" if more > 0 else "")
 
 
-def kind_of(cause: Refusal) -> str:
+def words_of(cause: Refusal) -> str:
     """What a reason has in common with those of other files: its words without their names."""
     return cause.kind if isinstance(cause, Rivalry) else cause.reason
 

@@ -15,7 +15,7 @@ from spotcat.gaps import stretches
 from spotcat.ingest.clean import Refusal
 from spotcat.ingest.describe import FileInfo
 from spotcat.ingest.outcome import Row
-from spotcat.ingest.plan import StarFiles, kind_of, listed
+from spotcat.ingest.plan import StarFiles, listed, words_of
 from spotcat.ingest.store import LEFT_OUT_COLUMNS, ROW_COLUMNS, STAR_COLUMNS
 from spotcat.status import Flag, Status
 
@@ -78,7 +78,7 @@ def by_reason(stars: Iterable[Star]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for star in stars:
         for info, cause in star.files.refused + star.files.left_out:
-            found[_NUMBER.sub("N", kind_of(cause))].append(info.file)
+            found[_NUMBER.sub("N", words_of(cause))].append(info.file)
     return {reason: sorted(files) for reason, files in sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))}
 
 
