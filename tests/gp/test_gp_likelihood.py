@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from scipy.linalg import toeplitz
 
+from spotcat.gp import dense
 from spotcat.gp.likelihood import average_information, log_likelihood, offset_columns, score
 from spotcat.gp.predict import predict
 from spotcat.gp.whittle import expected_power, negative_log_likelihood, periodogram
@@ -42,6 +44,20 @@ class Problem(NamedTuple):
     def ours(self, k: jax.Array, variance: jax.Array, y: jax.Array, block: int) -> jax.Array:
         offsets = offset_columns(jnp.asarray(self.segment), jnp.asarray(self.mask), 5)
         return log_likelihood(k, variance, y, jnp.asarray(self.mask), offsets, block)
+
+
+@jax.tree_util.register_dataclass
+@dataclass
+class Tabulated:
+    """A term without white noise whose covariance is a table at whole steps of half a day."""
+
+    k: jax.Array
+
+    def covariance(self, lag: jax.Array) -> jax.Array:
+        return self.k[jnp.round(lag / 0.5).astype(int)]
+
+    def white(self) -> float:
+        return 0.0
 
 
 @pytest.fixture
@@ -132,6 +148,45 @@ def test_prediction_equals_explicit_conditioning(problem: Problem) -> None:
     np.testing.assert_allclose(got.mean, signal[:, seen] @ inverse @ (problem.y[seen] - a @ beta), atol=1e-9)
     variance = problem.k[0] - np.einsum("ij,jk,ik->i", signal[:, seen], inverse, signal[:, seen])
     np.testing.assert_allclose(got.sd**2, variance, atol=1e-9)
+
+
+def without_mean(kind: str, m: int) -> np.ndarray:
+    """Columns of shape (m, v) that sum to exactly zero."""
+    slope, sign = np.arange(m) - (m - 1) / 2, np.where(np.arange(m) % 2, 1.0, -1.0)
+    return {"slope": slope[:, None], "sign": sign[:, None], "both": np.stack([slope, sign], axis=1)}[kind] / m
+
+
+@pytest.mark.parametrize("kind", ["slope", "sign", "both"])
+@pytest.mark.parametrize("segments", [1, 4])
+def test_columns_without_mean_are_marginalised_and_drawn_as_generalised_least_squares_has_them(
+    problem: Problem, kind: str, segments: int
+) -> None:
+    m = 256
+    segment = np.arange(m) * segments // m
+    design = np.concatenate([without_mean(kind, m // segments)] * segments)
+    columns = offset_columns(jnp.asarray(segment), jnp.ones(m), segments + 2, jnp.asarray(design))
+    used = [i for i in range(columns.shape[1]) if np.asarray(columns)[:, i].any()]
+    assert len(used) == segments * (1 + design.shape[1]) < columns.shape[1]
+    trend = np.random.default_rng(9).normal(size=columns.shape[1]) * 30
+    y = problem.y + np.asarray(columns) @ trend
+
+    a = np.asarray(columns)[:, used]
+    covariance = toeplitz(problem.k) + np.diag(problem.variance)
+    inverse = np.linalg.inv(covariance)
+    beta = np.linalg.solve(a.T @ inverse @ a, a.T @ inverse @ y)
+    want = toeplitz(problem.k) @ inverse @ (y - a @ beta)
+
+    got = predict(problem.k, problem.variance, y, jnp.ones(m), columns)
+    np.testing.assert_allclose(got.offset[np.array(used)], beta, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(got.mean, want, atol=1e-8)
+    unused = np.delete(np.asarray(got.offset), used)
+    np.testing.assert_array_equal(unused, 0.0)
+
+    # The same through the solver of any sampling: best offset of the first column, and the conditional mean.
+    lag, place = dense.distinct_lags(np.arange(m) * 0.5, np.arange(m) * 0.5)
+    data = dense.Observations(lag, place, y, problem.variance, np.ones(m), np.ones(m), np.asarray(columns))
+    found = dense.posterior(Tabulated(jnp.asarray(problem.k)), data, lag, (place, place), jnp.ones(m))
+    np.testing.assert_allclose(found.mean, beta[0] + want, atol=1e-8)
 
 
 def test_expected_periodogram_is_the_mean_periodogram(problem: Problem) -> None:

@@ -16,7 +16,7 @@ from jax import Array
 from jax.scipy.linalg import cho_solve, solve_triangular
 
 from spotcat.gp.grid import grid_lengths
-from spotcat.gp.likelihood import marginalised
+from spotcat.gp.likelihood import marginalised, unused_columns
 
 _SAME_LAG = 9
 """Decimals of a day to which lags are one: a tenth of a millisecond."""
@@ -108,8 +108,7 @@ def _projector(term: Any, data: Observations) -> tuple[Array, Array]:
     factor = jnp.linalg.cholesky(measured_covariance(term, data))
     inverse = cho_solve((factor, True), jnp.eye(len(data.y)))
     spanned = inverse @ data.offsets
-    unused = jnp.sum(data.offsets, axis=0) == 0
-    normal = data.offsets.T @ spanned + jnp.diag(unused.astype(inverse.dtype))
+    normal = data.offsets.T @ spanned + jnp.diag(unused_columns(data.offsets).astype(inverse.dtype))
     offset = jnp.linalg.solve(normal, spanned.T @ data.y)
     return inverse - spanned @ jnp.linalg.solve(normal, spanned.T), offset
 

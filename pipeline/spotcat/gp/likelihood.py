@@ -83,6 +83,14 @@ def offset_columns(segment: Array, mask: Array, n_segments: int, design: Array |
     return jnp.concatenate([own, each.reshape(len(mask), -1)], axis=1)
 
 
+def unused_columns(columns: Array) -> Array:
+    """Which columns are zero throughout, truth values of shape (s,) for columns of shape (M, s).
+
+    Their sum does not tell: a slope, or any vector without mean, sums to zero too.
+    """
+    return ~jnp.any(columns != 0, axis=0)
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(5,))
 def log_likelihood(k: Array, variance: Array, y: Array, mask: Array, offsets: Array, block: int) -> Array:
     """Log-likelihood of ``y = GP + offsets + noise`` with a flat prior on every offset.
@@ -155,12 +163,12 @@ def marginalised(z: Array, offsets: Array, log_det: Array, n_measured: Array) ->
     Returns:
         Orthonormal basis of the whitened columns (M, s), the whitened flux without them (M,), the log-likelihood.
     """
-    used = jnp.sum(offsets**2, axis=0) > 0
-    normal = jnp.linalg.cholesky(z[:, 1:].T @ z[:, 1:] + jnp.diag(jnp.where(used, 0.0, 1.0)))
+    unused = unused_columns(offsets)
+    normal = jnp.linalg.cholesky(z[:, 1:].T @ z[:, 1:] + jnp.diag(unused.astype(z.dtype)))
     basis = solve_triangular(normal, z[:, 1:].T, lower=True).T
     rest = z[:, 0] - basis @ (basis.T @ z[:, 0])
     log_det = log_det + 2 * jnp.sum(jnp.log(jnp.diagonal(normal)))
-    degrees = n_measured - jnp.sum(used)
+    degrees = n_measured - jnp.sum(~unused)
     return basis, rest, -0.5 * (rest @ rest + log_det + degrees * jnp.log(2 * jnp.pi))
 
 

@@ -15,7 +15,7 @@ from jax.scipy.linalg import cho_solve
 from spotcat.gp.composite import noise_variance, red_rows, spot_levels, spot_rows, within_reach
 from spotcat.gp.grid import GridBatch
 from spotcat.gp.layout import N_SHAPE, Layout
-from spotcat.gp.likelihood import offset_columns
+from spotcat.gp.likelihood import offset_columns, unused_columns
 
 
 class Prediction(NamedTuple):
@@ -24,7 +24,7 @@ class Prediction(NamedTuple):
     Attributes:
         mean: conditional mean at every point asked for, shape (P,).
         sd: conditional standard deviation, shape (P,).
-        offset: best offset of each segment, shape (s,).
+        offset: best coefficient of each column that was marginalised, 0 of an unused one, shape (s,).
     """
 
     mean: Array
@@ -42,7 +42,7 @@ def predict(
         variance: noise variance of every grid point, shape (M,); ignored where the mask is 0.
         y: flux, shape (M,); ignored where the mask is 0.
         mask: 1 where there is a measurement, shape (M,).
-        offsets: indicator columns of the segments, shape (M, s).
+        offsets: what is marginalised, shape (M, s), columns of zeros are left out; see ``offset_columns``.
         at: where to predict, integers in units of 1/per_step of a grid step, shape (P,); every grid point if None.
         per_step: how often a grid step is divided.
     """
@@ -53,8 +53,8 @@ def predict(
     factor = jnp.linalg.cholesky(signal + jnp.diag(jnp.where(mask > 0, variance, 1.0)))
     solve = cho_solve((factor, True), jnp.concatenate([(y * mask)[:, None], offsets], axis=1))
     normal = offsets.T @ solve[:, 1:]
-    unused = jnp.sum(offsets, axis=0) == 0
-    offset = jnp.linalg.solve(normal + jnp.diag(unused.astype(normal.dtype)), offsets.T @ solve[:, 0])
+    unused = unused_columns(offsets).astype(normal.dtype)
+    offset = jnp.linalg.solve(normal + jnp.diag(unused), offsets.T @ solve[:, 0])
     mean = cross @ (solve[:, 0] - solve[:, 1:] @ offset)
     reduced = k[0] - jnp.sum(cross.T * cho_solve((factor, True), cross.T), axis=0)
     return Prediction(mean, jnp.sqrt(jnp.maximum(reduced, 0.0)), offset)
@@ -66,7 +66,8 @@ class StarPrediction(NamedTuple):
     Attributes:
         mean: conditional mean of the signal at every point asked for, shape (P,).
         sd: conditional standard deviation, shape (P,).
-        offset: best offset of each segment, shape (s,).
+        offset: best offset of each segment, then the best coefficients of its vectors, in the order of
+            ``offset_columns``, shape (s (1 + v),).
         covariance: fitted covariance of the signal at lags 0, 1, ... in units of 1/per_step of a grid step.
         white: fitted variance of the white noise.
     """
