@@ -57,3 +57,36 @@ def test_the_intervals_of_files_never_promise_less_than_their_measurements_need(
         files = [s + np.sort(RNG.uniform(0, 60, RNG.integers(2, 40))) for s in starts]
         by_file = stretches(*map(np.concatenate, zip(*map(intervals, files), strict=True)))
         assert stretches_of(np.unique(np.concatenate(files))).span <= by_file.span * (1 + 1e-12)
+
+
+def slowly(begin: np.ndarray, end: np.ndarray) -> list[float]:
+    """First times of stretches, every limit tried on its own: the least that is long enough beside what it leaves."""
+    end = np.maximum.accumulate(end)
+    gap = begin[1:] - end[:-1]
+    for limit in np.unique(gap[gap > LONG]):
+        cut = np.flatnonzero(gap >= limit)
+        first, last = np.r_[begin[0], begin[1:][cut]], np.r_[end[:-1][cut], end[-1]]
+        if 0 < LONGER * np.max(last - first) <= limit:
+            return list(first)
+    return [begin[0]]
+
+
+def test_gaps_filled_one_by_one_leave_what_every_limit_tried_alone_does() -> None:
+    kinds = set()
+    for i in range(300):
+        n = RNG.integers(1, 40)
+        length = RNG.choice([0.0, 1.0, 25.0, 80.0], n) if i % 2 else RNG.uniform(0, 60, n)
+        gap = RNG.choice([-5.0, 10.0, 31.0, 31.0, 90.0, 400.0, 5e3], n) if i % 3 else np.exp(RNG.uniform(0, 9, n))
+        begin = np.sort(np.cumsum(length + gap) - length)
+        found, want = stretches(begin, begin + length), slowly(begin, begin + length)
+        np.testing.assert_array_equal(found.begin, want)
+        kinds.add(min(len(want), 3))
+    assert kinds == {1, 2, 3}
+
+
+@pytest.mark.parametrize("spacing", [31.0, 1765.5, 1e300])
+def test_single_times_far_apart_are_a_cadence_and_not_gaps(spacing: float) -> None:
+    time = spacing * np.arange(2000)
+    found = stretches_of(time)
+    assert len(found.begin) == 1
+    assert found.span == np.ptp(time)

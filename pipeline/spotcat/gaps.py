@@ -7,6 +7,7 @@ then takes up just enough of the grid that no lag across it is a lag within a st
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +51,8 @@ class Stretches(NamedTuple):
 def stretches(begin: np.ndarray, end: np.ndarray) -> Stretches:
     """Close the long gaps between intervals of measurements.
 
+    None is closed where every interval is a single time: then the gaps are the cadence.
+
     Args:
         begin: first time of each interval [d], in any order, at least one, shape (n,).
         end: last time of each [d], shape (n,).
@@ -57,14 +60,28 @@ def stretches(begin: np.ndarray, end: np.ndarray) -> Stretches:
     order = np.argsort(begin, kind="stable")
     begin, end = begin[order], np.maximum.accumulate(end[order])
     gap = begin[1:] - end[:-1]
-    # With every further gap, the long ones first, the longest stretch and the longest gap left get shorter.
-    for limit in np.unique(gap[gap > LONG]):
-        cut = np.flatnonzero(gap >= limit)
-        first, last = np.r_[begin[0], begin[1:][cut]], np.r_[end[:-1][cut], end[-1]]
-        longest = np.max(last - first)
-        if limit >= LONGER * longest:
+    for limit, longest in _longest_without(begin, end, gap):
+        if 0 < LONGER * longest <= limit:
+            cut = np.flatnonzero(gap >= limit)
+            first, last = np.r_[begin[0], begin[1:][cut]], np.r_[end[:-1][cut], end[-1]]
             return Stretches(first, last, np.r_[0.0, np.cumsum(gap[cut] - LEFT * longest)])
     return Stretches(begin[:1], end[-1:], np.zeros(1))
+
+
+def _longest_without(begin: np.ndarray, end: np.ndarray, gap: np.ndarray) -> Iterator[tuple[float, float]]:
+    """Each long gap's length, ascending, and the longest stretch [d] that gaps of no less than this leave.
+
+    Gaps are filled in one by one, the short ones first, which only makes stretches longer: one pass, however many.
+    """
+    first, last = np.arange(begin.size), np.arange(begin.size)  # where the stretch of each begins and ends, at its ends
+    longest, filled = float(np.max(end - begin)), -np.inf
+    for i in np.argsort(gap, kind="stable"):
+        if gap[i] > max(filled, LONG):
+            yield float(gap[i]), longest
+            filled = gap[i]
+        a, b = first[i], last[i + 1]
+        last[a], first[b] = b, a
+        longest = max(longest, float(end[b] - begin[a]))
 
 
 def stretches_of(time: np.ndarray) -> Stretches:
