@@ -73,7 +73,7 @@ _FLAG_WORDS = {
     Flag.PRIOR_EDGE: "the period lies at the edge of the search",
     Flag.ALIAS_POSSIBLE: "half or double the period fits almost as well",
     Flag.FEW_CYCLES: "fewer than three rotations observed",
-    Flag.METHODS_DISAGREE: "Lomb-Scargle and autocorrelation both disagree with the period",
+    Flag.METHODS_DISAGREE: "neither Lomb-Scargle nor the autocorrelation gives the period",
     Flag.ERRORS_ESTIMATED: "flux errors missing, estimated from the scatter",
     Flag.FILES_REFUSED: "some files of this star were refused",
     Flag.ECLIPSES_SUSPECTED: "narrow dips repeat with the period: eclipses or transits suspected",

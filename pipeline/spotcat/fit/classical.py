@@ -6,16 +6,28 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
+MOST_FREQUENCIES = 2**20
+"""Trial frequencies of a periodogram: more only if a grid without its closed gaps asks for them, as none of less than
+ten thousand points does.  So many are those of 72 years at a shortest period of 0.2 d."""
+
 _OVERSAMPLING = 8
+_AT_ONCE = 2**18
+"""Frequencies that are worked on together; each takes a kilobyte."""
 
 
-def lomb_scargle_periods(y: np.ndarray, mask: np.ndarray, time: np.ndarray, p_min: float, p_max: float) -> np.ndarray:
+def lomb_scargle_periods(
+    y: np.ndarray, mask: np.ndarray, elapsed: np.ndarray, dt: float, p_min: float, p_max: float
+) -> np.ndarray:
     """Period of the highest peak of the least-squares periodogram with a floating mean.
+
+    Its frequencies are as fine as the time that has passed asks for.  Where closed gaps make these too many, the times
+    are those of the grid, whose gaps are short: no signal of interest keeps its phase for longer.
 
     Args:
         y: gridded flux, zero where there is no measurement, shape (B, M).
         mask: 1 where there is a measurement, shape (B, M).
-        time: of the grid points, from 0 on [d], shape (B, M).
+        elapsed: time of the grid points from 0 on, closed gaps included [d], shape (B, M).
+        dt: grid step [d].
         p_min: shortest period [d].
         p_max: longest period [d].
 
@@ -25,13 +37,31 @@ def lomb_scargle_periods(y: np.ndarray, mask: np.ndarray, time: np.ndarray, p_mi
     from astropy.timeseries import LombScargle
 
     best = np.full(len(y), np.nan)
-    for i, (flux, seen, t) in enumerate(zip(y, mask > 0, time, strict=True)):
+    longest = MOST_FREQUENCIES / (1 / p_min - 1 / p_max) / _OVERSAMPLING
+    for i, (flux, seen, own) in enumerate(zip(y, mask > 0, elapsed, strict=True)):
         if not flux.any():
             continue
+        t = times_within(own, dt, longest)
         frequency = np.arange(1 / p_max, 1 / p_min, 1 / ((t[-1] + t[1]) * _OVERSAMPLING))
-        power = LombScargle(t[seen], flux[seen]).power(frequency, assume_regular_frequency=True)
+        search = LombScargle(t[seen], flux[seen])
+        blocks = np.array_split(frequency, -(-frequency.size // _AT_ONCE))
+        power = np.concatenate([search.power(block, assume_regular_frequency=True) for block in blocks])
         best[i] = 1 / frequency[np.argmax(power)]
     return best
+
+
+def times_within(elapsed: np.ndarray, dt: float, longest: float) -> np.ndarray:
+    """Times of grid points [d], closed gaps as long as they were if the whole is then no longer than `longest`.
+
+    Args:
+        elapsed: times with closed gaps as long as they were [d], shape (M,).
+        dt: grid step [d].
+        longest: [d]
+
+    Returns:
+        `elapsed`, or the times of a grid without more, shape (M,).
+    """
+    return elapsed if elapsed[-1] + elapsed[1] <= longest else np.arange(elapsed.size) * dt
 
 
 def autocorrelation_periods(

@@ -71,7 +71,8 @@ def fit_table(
     for name, values in columns.items():
         if name not in (*_DATA_COLUMNS, "dt") and values.dtype.kind == "f":
             columns[name] = np.where(failed, np.nan, values)
-    columns["rotating"] = np.where(failed, 0, columns["rotating"]).astype(np.int8)
+    for name in ("rotating", "flags"):
+        columns[name][failed] = 0  # nothing is known of a fit that is none
     for flag in ("lifetime_flag", "kappa_flag", "inc_flag"):
         columns[flag][failed] = LifetimeFlag.NOT_FITTED
     arrays: dict[str, np.ndarray] = {
@@ -99,13 +100,13 @@ def _columns(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: 
         "p_second_lnodds": fit.lnodds,
         "p_half_lnodds": fit.half_lnodds,
         "p_double_lnodds": fit.double_lnodds,
-        "p_ls": lomb_scargle_periods(fine.y, fine.mask, fine.elapsed, periods[0], periods[-1]),
+        "p_ls": lomb_scargle_periods(fine.y, fine.mask, fine.elapsed, dt, periods[0], periods[-1]),
         # White noise would bury the autocorrelation's first peak in a fine grid.
         "p_acf": autocorrelation_periods(batch.y, batch.mask, batch.reach, spec.dt, periods[0], periods[-1]),
         "lnl_rotation": fit.gain,
         "dt": fit.dt,
     }
-    columns |= _data_columns(fine, dt, columns["prot"])
+    columns |= describing(fine, dt, columns["prot"])
     columns |= calibrated(columns, shipped())
     if config.sampler != "laplace":
         columns |= _sampled_intervals(columns, fit.draws)
@@ -120,7 +121,7 @@ def _columns(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: 
     memory = np.where(batch.reach < batch.mask.shape[1], batch.reach * spec.dt, np.inf)
     columns["lifetime_flag"] = _lifetime_flag(columns, fit.draws, memory)
     columns |= {f"{name}_flag": _parameter_flag(columns, shrunk[name]) for name in ("kappa", "inc")}
-    columns["status"], columns["flags"] = _status(fit, batch), _flags(columns, dips, steps, periods)
+    columns["status"], columns["flags"] = _status(fit, batch), fit_flags(columns, dips, steps, periods)
     columns["reason"] = np.array([Status(s).words for s in columns["status"]])
     return columns
 
@@ -134,8 +135,17 @@ def _sampled_intervals(columns: dict[str, np.ndarray], draws: Quantities) -> dic
     return out
 
 
-def _data_columns(batch: GridBatch, dt: float, prot: np.ndarray) -> dict[str, np.ndarray]:
-    """Columns that describe the light curve itself."""
+def describing(batch: GridBatch, dt: float, prot: np.ndarray) -> dict[str, np.ndarray]:
+    """Columns that describe the light curve itself.
+
+    Args:
+        batch: light curves on a fine grid, B of them.
+        dt: its step [d].
+        prot: fitted rotation periods [d], shape (B,).
+
+    Returns:
+        ``baseline``, ``duty``, ``longest_segment``, ``rvar`` and ``sph``, shape (B,) each.
+    """
     rows = []
     arrays = batch.y, batch.mask, batch.segment, batch.elapsed, batch.scale, prot
     for y, mask, segment, elapsed, scale, p in zip(*arrays, strict=True):
@@ -143,7 +153,7 @@ def _data_columns(batch: GridBatch, dt: float, prot: np.ndarray) -> dict[str, np
         time = elapsed[seen]
         flux, where = y[seen] * scale, segment[seen]
         lengths = [np.ptp(seen[where == s]) for s in np.unique(where)]
-        window = np.floor(time / (5 * p)).astype(int) if np.isfinite(p) else np.zeros_like(seen)
+        window = np.floor(time / (5 * p)) if np.isfinite(p) else np.zeros_like(time)
         scatter = [flux[window == w].std() for w in np.unique(window)]
         low, high = np.percentile(flux, [5, 95])
         span = np.ptp(time)
@@ -190,12 +200,24 @@ def _status(fit: Fit, batch: GridBatch) -> np.ndarray:
     return status
 
 
-def _flags(columns: dict[str, np.ndarray], dips: np.ndarray, steps: np.ndarray, periods: np.ndarray) -> np.ndarray:
+def fit_flags(columns: dict[str, np.ndarray], dips: np.ndarray, steps: np.ndarray, periods: np.ndarray) -> np.ndarray:
+    """The bits of ``flags`` that a finished fit sets.
+
+    Args:
+        columns: of the fitted stars, those of ``rotating``, the periods, lifetime, baseline and odds, shape (n,) each.
+        dips: which stars have narrow dips, shape (n,).
+        steps: which ones have steps at even intervals, shape (n,).
+        periods: of the search [d], ascending.
+
+    Returns:
+        Shape (n,), int32.
+    """
     prot, peq = columns["prot"], columns["peq"]
 
     def agrees(other: np.ndarray, factor: float = 1.0) -> np.ndarray:
         return np.abs(np.log(other * factor / prot)) < 0.15
 
+    classical = np.stack([columns["p_ls"], columns["p_acf"]])
     alias = agrees(columns["p_second"], 2.0) | agrees(columns["p_second"], 0.5)
     bits = {
         Flag.NOT_DETECTED: columns["rotating"] == 0,
@@ -207,7 +229,8 @@ def _flags(columns: dict[str, np.ndarray], dips: np.ndarray, steps: np.ndarray, 
         Flag.STRICTLY_PERIODIC: (columns["spot_lifetime"] > STRICT_LIVES * columns["baseline"])
         & (columns["baseline"] > STRICT_CYCLES * prot)
         & (columns["rotating"] == 1),
-        Flag.METHODS_DISAGREE: ~agrees(columns["p_ls"]) & ~agrees(columns["p_acf"]),
+        # A method without a period says nothing against one.
+        Flag.METHODS_DISAGREE: np.isfinite(classical).any(axis=0) & ~agrees(classical).any(axis=0),
     }
     flags = np.zeros(len(prot), dtype=np.int32)
     for bit, where in bits.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spotcat.fit.buckets import GridBatch
+from spotcat.fit.classical import times_within
 
 SKEWNESS = -2.0
 """Flux more skewed than this has dips: one in two hundred simulated rotators."""
@@ -22,6 +23,9 @@ SPAN = 3.3
 """Boxes repeat with the rotation period, up to this factor shorter and longer: some dips pass for a few rotations."""
 MOST_WORK = 1e8
 """Measurements times trial periods of the longest comparison; of a longer one only the beginning is compared."""
+MOST_BOXES = 1e5
+"""Shortest boxes in the time that is compared, those of 22 years: what is longer is taken with the gaps as the grid
+closes them, and is not compared if it is longer even so.  The trial periods are a few times as many."""
 
 
 def dipping(batch: GridBatch, dt: float, prot: np.ndarray, lifetime: np.ndarray, levels: np.ndarray) -> np.ndarray:
@@ -45,9 +49,10 @@ def dipping(batch: GridBatch, dt: float, prot: np.ndarray, lifetime: np.ndarray,
     suspect = strict | (skew < SUSPECT_SKEWNESS)
     suspect |= (levels[:, 3:] - levels[:, 1:2]).max(axis=1) > SUSPECT_HARMONICS
     for i in np.flatnonzero(suspect & ~found & np.isfinite(prot)):
-        own = seen[i]
         # Of spots that change, boxes of single measurements would explain as much as one likes.
-        found[i] = boxes_win(batch.elapsed[i, own], batch.y[i, own], prot[i], 0.0 if strict[i] else dt)
+        shortest = 0.0 if strict[i] else dt
+        time = times_within(batch.elapsed[i], dt, MOST_BOXES * max(DURATIONS[0], shortest))
+        found[i] = boxes_win(time[seen[i]], batch.y[i, seen[i]], prot[i], shortest)
     return found
 
 
@@ -82,10 +87,15 @@ def boxes_win(time: np.ndarray, flux: np.ndarray, prot: float, shortest_box: flo
         flux: shape (n,).
         prot: fitted rotation period [d].
         shortest_box: shorter boxes than this [d] are not tried.
+
+    Returns:
+        Whether they do; not where there are too few measurements for boxes, or more than `MOST_BOXES` fit in.
     """
     from astropy.timeseries import BoxLeastSquares
 
     durations = np.unique(np.maximum(DURATIONS, shortest_box))
+    if not np.ptp(time) <= MOST_BOXES * durations[0]:
+        return False
     periods = _trial_periods(float(np.ptp(time)), prot, durations)
     some = time - time[0] <= np.ptp(time) * min(1.0, np.sqrt(MOST_WORK / (time.size * max(periods.size, 1))))
     time, y = time[some], flux[some] - flux[some].mean()

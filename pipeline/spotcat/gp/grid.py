@@ -205,8 +205,15 @@ def grid_star(star: Measurements, grid: Grid) -> GridBatch:
 
     Returns:
         The star, without a leading axis.
+
+    Raises:
+        ValueError: times so large that differences of a grid step are lost to rounding.
     """
     m, dt = grid
+    if not np.spacing(np.abs(star.time[[0, -1]]).max()) < 0.1 * dt:
+        raise ValueError(
+            f"times of {np.abs(star.time[[0, -1]]).max():.3g} d cannot be told apart to a tenth of {dt:g} d"
+        )
     pieces = stretches_of(star.time)
     piece = pieces.of(star.time)
     part = fullest(star.time - pieces.shift[piece], grid.length)

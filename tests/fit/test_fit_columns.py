@@ -1,0 +1,90 @@
+"""What the columns of a fit say, and that they say nothing of a fit that is none."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+from fit_samples import THETA, Star
+
+from spotcat.config import FitConfig
+from spotcat.fit.buckets import BucketSpec
+from spotcat.fit.columns import FitTable, fit_flags, fit_table
+from spotcat.fit.modes import Fit
+from spotcat.fit.posterior import laplace_draws, quantities
+from spotcat.status import Flag, LifetimeFlag, ParameterFlag, Status
+
+CONFIG = FitConfig()
+SPEC = BucketSpec(128, 0.5, 1)
+NAN = np.nan
+
+
+@pytest.mark.parametrize(
+    ("p_ls", "p_acf", "disagree"),
+    [
+        (8.1, 7.9, False),
+        (8.1, 16.0, False),
+        (3.0, 8.2, False),
+        (8.1, NAN, False),
+        (NAN, 8.1, False),
+        (NAN, NAN, False),
+        (3.0, 16.0, True),
+        (3.0, NAN, True),
+        (NAN, 16.0, True),
+    ],
+)
+def test_methods_disagree_where_there_is_one_and_none_has_the_period(p_ls: float, p_acf: float, disagree: bool) -> None:
+    columns = {"prot": 8.0, "peq": 7.5, "p_ls": p_ls, "p_acf": p_acf, "p_second": 3.0, "p_second_lnodds": -9.0}
+    columns |= {"rotating": 1, "baseline": 60.0, "spot_lifetime": 20.0}
+    never = np.array([False])
+    flags = fit_flags({k: np.array([v]) for k, v in columns.items()}, never, never, np.geomspace(0.5, 30, 9))
+    assert flags[0] == (Flag.METHODS_DISAGREE if disagree else 0)
+
+
+def made_up(values: list[float]) -> FitTable:
+    """Fits with these log-posteriors of one lively star, the last constant; all look like poor fits of many flags."""
+    rng, n = np.random.default_rng(1), len(values)
+    time = 0.5 * np.arange(120)
+    flux = 1 + 0.01 * np.sin(2 * np.pi * time / 3) + 0.004 * rng.normal(size=120) - 0.08 * (time % 11 < 0.5)
+    star = Star(time, flux, np.full(120, 0.004), np.zeros(120, int))
+    stars = [star] * (n - 1) + [star._replace(flux=np.ones(120))]
+    layout = SPEC.layout(CONFIG)
+    theta = np.repeat(THETA[None], n, axis=0)
+    with jax.enable_x64(True):
+        draws = laplace_draws(theta, np.repeat(30 * np.eye(layout.n_theta)[None], n, axis=0), layout)
+    best = quantities(theta, np.ones(n), layout)
+    fit = Fit(
+        theta=theta,
+        value=np.array(values),
+        left=np.zeros(n),
+        gain=np.full(n, 50.0),
+        lnodds=np.full(n, -1.0),
+        half_lnodds=np.full(n, -1.0),
+        double_lnodds=np.full(n, NAN),
+        dt=np.full(n, 0.5),
+        best=best,
+        draws=quantities(draws, np.ones((n, 1)), layout),
+        second=best._replace(prot=best.prot / 2),
+        **{name: np.full(n, NAN) for name in ("n_eff", "pareto_k", "r_hat", "n_divergent")},
+    )
+    return fit_table(fit, np.zeros((n, CONFIG.n_period)), stars, SPEC, CONFIG)
+
+
+def test_a_star_without_a_fit_has_a_status_and_no_word_on_the_fit() -> None:
+    columns, arrays = made_up([5.0, NAN, np.inf, -np.inf, 5.0])
+    assert columns["status"].tolist() == [Status.OK] + [Status.FIT_FAILED] * 3 + [Status.CONSTANT_FLUX]
+    expected = Flag.NOT_DETECTED | Flag.ALIAS_POSSIBLE | Flag.METHODS_DISAGREE | Flag.ECLIPSES_SUSPECTED
+    assert columns["flags"].tolist() == [expected, 0, 0, 0, 0]
+    assert columns["rotating"].tolist() == [0] * 5
+    for name, none in (
+        ("lifetime_flag", LifetimeFlag.NOT_FITTED),
+        ("kappa_flag", ParameterFlag.NOT_FITTED),
+        ("inc_flag", ParameterFlag.NOT_FITTED),
+    ):
+        assert columns[name][0] != none
+        assert columns[name][1:].tolist() == [none] * 4
+    told = {"baseline", "duty", "longest_segment", "rvar", "sph", "dt"}
+    for name, values in columns.items():
+        if values.dtype.kind == "f":
+            assert np.isfinite(values[1:]).all() == (name in told), name
+    assert all(np.isnan(values[1:]).all() for values in arrays.values())
