@@ -6,28 +6,25 @@ is one compiled program whatever the number of stars.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import GridBatch
-from spotcat.fit.climb import PERIOD_BOX, Climb, begin_at, starting_points
-from spotcat.fit.confirm import GridStar, block_for, confirm, exact_values
+from spotcat.fit.climb import PERIOD_BOX, Climb, begin_at, positive_definite, starting_points
+from spotcat.fit.confirm import GridStar, block_for, exact_values
 from spotcat.fit.envelopes import best_envelopes, envelope_values
+from spotcat.fit.group import Group, replaced
 from spotcat.fit.importance import Sampled, importance_sample, mixture_at
 from spotcat.fit.levels import Starts
 from spotcat.fit.posterior import Quantities, laplace_draws, quantities
-from spotcat.fit.ranking import is_alias, lnodds_at, ranking
-from spotcat.fit.refine import lanes_for, refine
+from spotcat.fit.ranking import alias_at, is_alias, log_mass, ranking
 from spotcat.fit.search import null_value
 from spotcat.gp.composite import support_steps
 from spotcat.gp.grid import Grid
-from spotcat.gp.layout import Layout
-from spotcat.gp.whittle import Periodogram, periodogram
+from spotcat.gp.whittle import periodogram
 
 SCREEN_STEPS = 8
 """Refine steps after which only the modes that will be confirmed go on."""
@@ -69,20 +66,6 @@ class Fit(NamedTuple):
     n_divergent: np.ndarray
 
 
-class _Group(NamedTuple):
-    """Stars on one grid, padded to B, of which the first `n` are wanted, with `k` modes each."""
-
-    n: int
-    k: int
-    stars: GridStar
-    seen: Periodogram
-    null: np.ndarray
-    layout: Layout
-    n_segments: int
-    config: FitConfig
-    shortest: float
-
-
 def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, config: FitConfig, shortest: float) -> Fit:
     """Fit the first n stars of a batch from the modes of their search.
 
@@ -101,20 +84,26 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
     layout = grid.layout(config)
     stars = GridStar(*(jnp.asarray(getattr(batch, name)) for name in GridStar._fields))
     seen = periodogram(stars.y[:, None], stars.mask[:, None], stars.reach)
-    group = _Group(n, k, stars, seen, np.asarray(null_value(seen, layout)), layout, n_segments, config, shortest)
+    group = Group(n, k, stars, seen, np.asarray(null_value(seen, layout)), layout, n_segments, config, shortest)
 
     start = starting_points(starts.templates, starts.powers.astype(float), layout).reshape(n * k, -1)
     start = np.concatenate([start, np.repeat(start[-1:], (len(batch.y) - n) * k, axis=0)])
     refined = _refined(begin_at(start), group)
     likely = np.union1d(_likeliest(refined, CONFIRM_MARGIN, group), _halves(refined, group))
-    confirmed = _confirmed(begin_at(refined.theta), likely, config.confirm_steps, CONFIRM_TOLERANCE, group)
+    confirmed = group.confirmed(begin_at(refined.theta), likely, config.confirm_steps, CONFIRM_TOLERANCE)
     value = _comparable(confirmed, refined, group)
     places, distinct = ranking(value, confirmed.theta, n, k)
     first, second = places[:, 0], places[:, 1]
-    polished = _confirmed(confirmed, first, config.polish_steps, POLISH_TOLERANCE, group)
+    polished = group.confirmed(confirmed, first, config.polish_steps, POLISH_TOLERANCE)
     theta, scale = polished.theta[first], batch.scale[:n]
+    others = {
+        "lnodds": np.where(distinct[:, 1], second, -1),
+        "half_lnodds": alias_at(-np.log(2), value, confirmed.theta, n, k),
+        "double_lnodds": alias_at(np.log(2), value, confirmed.theta, n, k),
+    }
+    bent, odds = _odds(first, others, value, polished, group)
     if config.sampler == "laplace":
-        sampled, draws = None, laplace_draws(theta, _curvature(polished, first, group), layout)
+        sampled, draws = None, laplace_draws(theta, bent, layout)
     else:
         sampled = _sampled(polished, value, group)
         draws = sampled.theta
@@ -124,32 +113,45 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
         value=polished.value[first],
         left=polished.left[first],
         gain=group.null[:n] - refined.value[: n * k].reshape(n, k).min(axis=1),
-        lnodds=np.where(distinct[:, 1], value[first] - value[second], np.nan),
-        half_lnodds=lnodds_at(-np.log(2), value, confirmed.theta, n, k),
-        double_lnodds=lnodds_at(np.log(2), value, confirmed.theta, n, k),
         dt=np.full(n, grid.dt),
         best=quantities(theta, scale, layout),
         draws=quantities(draws, scale[:, None], layout),
+        **odds,
         second=quantities(np.where(distinct[:, 1:2], confirmed.theta[second], np.nan), scale, layout),
         **{name: getattr(sampled, name, unknown) for name in ("n_eff", "pareto_k", "r_hat", "n_divergent")},
     )
 
 
-def _refined(modes: Climb, group: _Group) -> Climb:
+def _odds(
+    first: np.ndarray, others: dict[str, np.ndarray], value: np.ndarray, modes: Climb, group: Group
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Information at the best modes, and the ln odds of others against them, NaN where a place is -1.
+
+    Odds are of the probability about a mode, not of the density at its top, which a change of coordinates changes.
+    """
+    wanted = np.unique(np.concatenate([first, *others.values()]))
+    wanted = wanted[wanted >= 0]
+    bent = group.curvature(modes, wanted)
+    mass = np.full(len(value) + 1, np.nan)  # the last is that of place -1
+    mass[wanted] = log_mass(value[wanted], positive_definite(bent))
+    return bent[np.searchsorted(wanted, first)], {name: mass[place] - mass[first] for name, place in others.items()}
+
+
+def _refined(modes: Climb, group: Group) -> Climb:
     """Every mode for a few steps, those that may be worth confirming to the end, then from other spots."""
     n_steps = group.config.refine_steps
-    modes = _whittle_climbed(modes, np.arange(group.n * group.k), min(SCREEN_STEPS, n_steps), group)
+    modes = group.refined(modes, np.arange(group.n * group.k), min(SCREEN_STEPS, n_steps))
     most = np.where(_clear(modes, group), group.k, group.config.confirm_modes)
-    modes = _whittle_climbed(modes, _likeliest(modes, CONFIRM_MARGIN, group, most), n_steps, group)
+    modes = group.refined(modes, _likeliest(modes, CONFIRM_MARGIN, group, most), n_steps)
     return _with_other_envelopes(_with_half_the_period(modes, group), group)
 
 
-def _clear(modes: Climb, group: _Group) -> np.ndarray:
+def _clear(modes: Climb, group: Group) -> np.ndarray:
     """Which stars have a mode clearly above no rotation; shape (n,)."""
     return group.null[: group.n] - modes.value[: group.n * group.k].reshape(group.n, group.k).min(axis=1) > CLEAR
 
 
-def _with_half_the_period(modes: Climb, group: _Group) -> Climb:
+def _with_half_the_period(modes: Climb, group: Group) -> Climb:
     """Climb from a clear star's best spots at half their period, in the place of its worst mode if that is worse.
 
     The search scales lifetimes with the period: from half of it a climb starts at half the lifetime, and ends where
@@ -168,20 +170,17 @@ def _with_half_the_period(modes: Climb, group: _Group) -> Climb:
     # Shear, inclination and levels have made the wrong period fit: from them the climb would find no way back.
     theta[worst, 1:3] = modes.begin[best, 1:3]
     theta[worst, group.layout.levels] = 0.0
-    again = _whittle_climbed(begin_at(theta), worst, group.config.refine_steps, group)
+    again = group.refined(begin_at(theta), worst, group.config.refine_steps)
     return _better_of(modes, again, worst)
 
 
 def _better_of(modes: Climb, again: Climb, chosen: np.ndarray) -> Climb:
     """The modes, those of the chosen replaced that ended higher when climbed again."""
     better = chosen[again.value[chosen] < modes.value[chosen]]
-    out = jax.tree.map(np.array, modes)
-    for old, new in zip(out, again, strict=True):
-        old[better] = new[better]
-    return out
+    return replaced(modes, better, again)
 
 
-def _with_other_envelopes(modes: Climb, group: _Group) -> Climb:
+def _with_other_envelopes(modes: Climb, group: Group) -> Climb:
     """Climb again from other envelopes where the light curve is precise, and keep what is better."""
     chosen = _likeliest(modes, ENVELOPE_MARGIN, group)
     chosen = chosen[group.null[chosen // group.k] - modes.value[chosen] > PRECISE]
@@ -194,36 +193,12 @@ def _with_other_envelopes(modes: Climb, group: _Group) -> Climb:
     for envelope in best_envelopes(envelopes, values, OTHER_ENVELOPES):
         theta = modes.theta.copy()
         theta[chosen, 3:5] = envelope
-        again = _whittle_climbed(begin_at(theta), chosen, group.config.refine_steps, group)
+        again = group.refined(begin_at(theta), chosen, group.config.refine_steps)
         modes = _better_of(modes, again, chosen)
     return modes
 
 
-def _whittle_climbed(modes: Climb, chosen: np.ndarray, n_steps: int, group: _Group) -> Climb:
-    """Climb on with some modes under the Whittle likelihood."""
-
-    def work(some: Climb, owner: np.ndarray) -> Climb:
-        width, lanes = group.stars.width, lanes_for(group.layout)
-        return refine(some, owner, group.seen, width, n_steps, chosen.size, group.layout, lanes)
-
-    return _advance(work, modes, chosen, group)
-
-
-def _confirmed(modes: Climb, chosen: np.ndarray, n_steps: int, tolerance: float, group: _Group) -> Climb:
-    """Climb on with some modes under the exact one, those whose covariance is short on the banded factorisation."""
-    blocks = block_for(support_steps(modes.theta[chosen], group.layout), group.layout)
-    for block in np.unique(blocks):
-        members = chosen[blocks == block]
-
-        def work(some: Climb, owner: np.ndarray, block: int = int(block), count: int = members.size) -> Climb:
-            sizes = group.layout, group.n_segments, block
-            return confirm(some, owner, group.stars, n_steps, tolerance, count, *sizes)
-
-        modes = _advance(work, modes, members, group)
-    return modes
-
-
-def _comparable(confirmed: Climb, refined: Climb, group: _Group) -> np.ndarray:
+def _comparable(confirmed: Climb, refined: Climb, group: Group) -> np.ndarray:
     """Exact values, and for modes without one the Whittle value, shifted by how the two differ at the best mode."""
     best = ranking(refined.value, refined.theta, group.n, group.k)[0][:, 0]
     with np.errstate(invalid="ignore"):  # a star without a finite mode
@@ -231,10 +206,10 @@ def _comparable(confirmed: Climb, refined: Climb, group: _Group) -> np.ndarray:
     return np.where(np.isfinite(confirmed.value), confirmed.value, refined.value + np.repeat(shift, group.k))
 
 
-def _sampled(modes: Climb, value: np.ndarray, group: _Group) -> Sampled:
+def _sampled(modes: Climb, value: np.ndarray, group: Group) -> Sampled:
     """Draws from the exact posterior, from the star's modes on."""
     places, distinct = ranking(value, modes.theta, group.n, group.k)
-    curvature = _curvature(modes, places.ravel(), group).reshape(*places.shape, *modes.curvature.shape[1:])
+    curvature = group.curvature(modes, places.ravel()).reshape(*places.shape, *modes.curvature.shape[1:])
     mixtures = []
     for own, apart, bent in zip(places, distinct, curvature, strict=True):
         some = apart & (value[own] < value[own[0]] + SAMPLED_MARGIN)
@@ -262,22 +237,7 @@ def _sampled(modes: Climb, value: np.ndarray, group: _Group) -> Sampled:
     return nuts_sample(sampled.theta, stars, layout, n_segments)
 
 
-def _curvature(modes: Climb, chosen: np.ndarray, group: _Group) -> np.ndarray:
-    """Expected information at some modes: that of a first Whittle step there."""
-    return np.asarray(_whittle_climbed(begin_at(modes.theta), chosen, 1, group).curvature[chosen])
-
-
-def _advance(work: Callable[[Climb, np.ndarray], Climb], modes: Climb, chosen: np.ndarray, group: _Group) -> Climb:
-    """Replace the chosen modes by what `work` makes of them; arrays keep their size whatever their number."""
-    lanes = np.resize(chosen, len(modes.value))
-    moved = work(jax.tree.map(lambda a: a[lanes], modes), lanes // group.k)
-    out = jax.tree.map(np.array, modes)
-    for old, new in zip(out, moved, strict=True):
-        old[chosen] = np.asarray(new)[: chosen.size]
-    return out
-
-
-def _halves(modes: Climb, group: _Group) -> np.ndarray:
+def _halves(modes: Climb, group: Group) -> np.ndarray:
     """Places of clear stars' best modes at half the period of their best, where it may be better."""
     places, distinct = ranking(modes.value, modes.theta, group.n, group.k)
     with np.errstate(invalid="ignore"):  # a star without a finite mode
@@ -287,7 +247,7 @@ def _halves(modes: Climb, group: _Group) -> np.ndarray:
     return places[half & (np.cumsum(half, axis=1) == 1)]
 
 
-def _likeliest(modes: Climb, margin: float, group: _Group, most: np.ndarray | None = None) -> np.ndarray:
+def _likeliest(modes: Climb, margin: float, group: Group, most: np.ndarray | None = None) -> np.ndarray:
     """Places of the modes that go on: distinct, few, and not more than `margin` behind; at least one of each star.
 
     `most` bounds their number star by star, `config.confirm_modes` where it is not given.

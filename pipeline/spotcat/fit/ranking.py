@@ -38,8 +38,19 @@ def ranking(value: np.ndarray, theta: np.ndarray, n: int, k: int) -> tuple[np.nd
     return places, np.take_along_axis(distinct, last, axis=1)
 
 
-def lnodds_at(shift: float, value: np.ndarray, theta: np.ndarray, n: int, k: int) -> np.ndarray:
-    """ln odds against the best mode of the best one near `shift` from it in ln P.
+def log_mass(value: np.ndarray, curvature: np.ndarray) -> np.ndarray:
+    """Logarithm of the posterior probability of modes by Laplace's approximation, up to a constant; shape (...).
+
+    Args:
+        value: negative log-posteriors, shape (...).
+        curvature: positive definite information there, shape (..., n_theta, n_theta).
+    """
+    factor = np.linalg.cholesky(curvature)
+    return -value - np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
+
+
+def alias_at(shift: float, value: np.ndarray, theta: np.ndarray, n: int, k: int) -> np.ndarray:
+    """Places of the best mode near `shift` from each star's best one in ln P.
 
     Args:
         shift: such as ``-ln 2`` for half the period.
@@ -49,14 +60,15 @@ def lnodds_at(shift: float, value: np.ndarray, theta: np.ndarray, n: int, k: int
         k: modes of each.
 
     Returns:
-        Shape (n,); NaN where there is none.
+        Shape (n,); -1 where there is none.
     """
     lower = np.where(np.isfinite(value), value, np.inf)[: n * k].reshape(n, k)
     ln_period = theta[: n * k, 0].reshape(n, k)
     best = np.argmin(lower, axis=1)[:, None]
     there = is_alias(ln_period - np.take_along_axis(ln_period, best, axis=1), shift)
-    alias = np.where(there, lower, np.inf).min(axis=1)
-    return np.take_along_axis(lower, best, axis=1)[:, 0] - np.where(np.isfinite(alias), alias, np.nan)
+    alias = np.where(there, lower, np.inf)
+    found = np.isfinite(alias.min(axis=1)) & np.isfinite(lower.min(axis=1))
+    return np.where(found, np.argmin(alias, axis=1) + k * np.arange(n), -1)
 
 
 def is_alias(apart: np.ndarray, shift: float) -> np.ndarray:
