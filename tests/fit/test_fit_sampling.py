@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from fit_samples import cut, simulate
 from scipy.special import logsumexp
+from scipy.stats import genpareto
 
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import choose_bucket
@@ -20,6 +21,7 @@ from spotcat.fit.importance import (
     log_density,
     mixture_at,
     moved,
+    pareto_fit,
     resampled,
     smoothed,
     wall,
@@ -85,6 +87,63 @@ def test_weights_are_flattened_until_enough_count_and_heavy_tails_are_told() -> 
     assert weights.sum() == pytest.approx(1.0)
     assert smoothed(heavy)[1] > 0.7
     assert np.bincount(resampled(np.r_[0.5, np.full(511, 0.5 / 511)], 512), minlength=512)[0] == 256
+
+
+@pytest.mark.parametrize("k", [-0.2, 0.0, 0.3, 0.7, 1.2])
+@pytest.mark.parametrize("n", [100, 225])
+def test_the_shape_of_a_tail_is_found(k: float, n: int) -> None:
+    rng = np.random.default_rng(6)
+    scales = (1e-12, 1.0, 3e4)
+    found = np.array(
+        [pareto_fit(np.sort(genpareto.rvs(k, scale=scale, size=n, random_state=rng))) for scale in scales * 100]
+    )
+    # The deviation of an efficient estimate is (1 + k) / sqrt(n) (Smith 1987, Ann. Stat. 15, 1174).
+    assert found[:, 0].mean() == pytest.approx(k, abs=0.04)
+    assert found[:, 0].std() == pytest.approx((1 + k) / np.sqrt(n), rel=0.35)
+    assert np.median(found[:, 1] / np.resize(scales, len(found))) == pytest.approx(1, abs=0.05)
+
+
+def test_the_estimator_is_the_published_formula_term_by_term() -> None:
+    rng = np.random.default_rng(7)
+    for k in (-0.3, 0.2, 0.9):
+        x = np.sort(genpareto.rvs(k, scale=2.0, size=90, random_state=rng))
+        n, m = 90, 20 + 9  # the integer part of the root of 90
+
+        def k_of(theta: float, x: np.ndarray = x) -> float:
+            return -sum(np.log(1 - theta * each) for each in x) / len(x)
+
+        thetas = [1 / x[-1] + (1 - np.sqrt(m / (j - 0.5))) / (3 * x[22]) for j in range(1, m + 1)]  # x_(23): 90 / 4
+        likelihood = [n * (np.log(theta / k_of(theta)) + k_of(theta) - 1) for theta in thetas]
+        weights = [1 / sum(np.exp(other - own) for other in likelihood) for own in likelihood]
+        theta = sum(t * w for t, w in zip(thetas, weights, strict=True))
+        shape, scale = pareto_fit(x)
+        assert shape == pytest.approx(-k_of(theta), rel=1e-10)
+        assert scale == pytest.approx(k_of(theta) / theta, rel=1e-10)
+
+
+def test_smoothing_replaces_the_tail_by_quantiles_under_a_weak_prior() -> None:
+    rng = np.random.default_rng(8)
+    log_weight = np.log(1 + genpareto.rvs(0.4, size=1000, random_state=rng))
+    log_weight -= logsumexp(log_weight)
+    weights, k = smoothed(log_weight)
+    plain = np.sort(np.exp(log_weight))
+    shape, scale = pareto_fit(plain[-95:] - plain[-96])  # three times the root of a thousand, rounded up
+    assert k == pytest.approx((95 * shape + 5) / 105)
+    want = plain[-96] + genpareto.ppf((np.arange(95) + 0.5) / 95, k, scale=scale)
+    want = np.r_[plain[:-95], np.minimum(want, plain[-1])]
+    np.testing.assert_allclose(np.sort(weights), want / want.sum(), rtol=1e-9)
+    assert np.argsort(weights).tolist()[:900] == np.argsort(log_weight).tolist()[:900]
+
+
+@pytest.mark.parametrize(
+    "log_weight",
+    [np.zeros(500), np.r_[np.zeros(496), 1.0, 2.0, 3.0, 4.0], np.linspace(-3e5, 0, 500)],
+    ids=["even", "four stand out", "one is all"],
+)
+def test_of_a_tail_of_few_weights_nothing_is_said(log_weight: np.ndarray) -> None:
+    weights, k = smoothed(log_weight - logsumexp(log_weight))
+    assert k == np.inf
+    np.testing.assert_allclose(weights, np.exp(log_weight - logsumexp(log_weight)), rtol=1e-9)
 
 
 def test_the_wall_stands_where_the_climbs_are_bounded_and_leaves_the_period_free() -> None:
