@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,7 +49,10 @@ def load_recipe(path: str | Path) -> Recipe:
     """
     recipe = read_as(Recipe, path)
     check(_recipe_rules(recipe), str(path))
-    return recipe
+    if not recipe.fit.calibration:
+        return recipe
+    # Workers, which read the recipe again, may be in another directory.
+    return replace(recipe, fit=replace(recipe.fit, calibration=str(Path(recipe.fit.calibration).absolute())))
 
 
 def load_site(path: str | Path | None) -> Site:

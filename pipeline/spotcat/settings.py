@@ -126,6 +126,8 @@ class FitConfig:
     that chance seldom takes it above."""
     reliability: float = 0.8
     """Least probability that the period is right for the rotation to count as detected."""
+    calibration: str = ""
+    """Table of ``spotcat check calibrate``, learnt with these settings; the one that comes with spotcat if empty."""
 
 
 @dataclass(frozen=True)

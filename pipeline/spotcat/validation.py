@@ -94,7 +94,7 @@ def check_calibrate(recipe: Recipe, site: Site, out: Path) -> None:
     columns, silent = ({k: np.concatenate(v) for k, v in parts.items()} for parts in (rotating, quiet))
     sets = " ".join(":".join(map(str, sized(entry, recipe.check.n_stars))) for entry in recipe.check.sets)
     version = f"spotcat {__version__}, seed {recipe.survey.seed}, {sets}"
-    write_file(out, learn(columns, silent, version).to_json().encode())
+    write_file(out, learn(columns, silent, version, recipe.fit).to_json().encode())
 
 
 def table(figures: list[tuple[str, Figure]]) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from spotcat.cli import main
-from spotcat.fit.calibration import read
+from spotcat.config import load_recipe
+from spotcat.fit.calibration import calibration_of, read
 
 SETS = ["half-year:12", "half-year-quiet:8"]
 
@@ -50,6 +52,7 @@ def test_a_table_is_learnt_and_the_same_stars_are_judged(
     assert main(["check", "calibrate", str(recipe), "--site", str(site), "--out", str(table)]) == 0
     learnt = read(table.read_text())
     assert learnt.version.endswith("seed 5, " + " ".join(SETS))
+    assert calibration_of(replace(load_recipe(recipe).fit, calibration=str(table))) == learnt
     assert all(factor > 0 for rows in learnt.factors.values() for row in rows for factor in row)
 
     capsys.readouterr()

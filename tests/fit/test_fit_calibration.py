@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
 from spotcat.check.calibrate import BASELINE_EDGES, FEWEST, GAIN_EDGES, learn
-from spotcat.fit.calibration import LEVELS, QUANTITIES, calibrated, read, shipped
+from spotcat.config import FitConfig, Recipe, Site, SurveyConfig, load_recipe
+from spotcat.fit.calibration import LEVELS, QUANTITIES, Calibration, calibrated, calibration_of, content, read, shipped
+from spotcat.run.fingerprint import fingerprint
+from spotcat.run.stages import run_survey
 from spotcat.status import InputError, LifetimeFlag
 
 BASELINES = np.array([27.0, 150.0, 1400.0])
@@ -38,7 +47,7 @@ def quiet() -> dict[str, np.ndarray]:
 
 def test_intervals_hold_the_truth_of_other_stars_as_often_as_they_say(quiet: dict[str, np.ndarray]) -> None:
     rng = np.random.default_rng(2)
-    table = learn(survey(rng, 6000), quiet, "test")
+    table = learn(survey(rng, 6000), quiet, "test", FitConfig())
     fresh = survey(rng, 6000)
     raw = {f"{n}_{end}": fresh[f"{n}_{end}_raw"] for n in QUANTITIES for end in ("lower", "upper")}
     got = calibrated(fresh | raw, table)
@@ -61,7 +70,7 @@ def test_a_regime_with_few_stars_borrows_its_neighbours(quiet: dict[str, np.ndar
     stars = survey(rng, 3000)
     rare = (stars["lnl_rotation"] > GAIN_EDGES[-1]) & (stars["baseline"] == 27)
     keep = ~rare | (np.cumsum(rare) < FEWEST)
-    table = learn({k: v[keep] for k, v in stars.items()}, quiet, "test")
+    table = learn({k: v[keep] for k, v in stars.items()}, quiet, "test", FitConfig())
     scores = np.abs(np.log(stars["prot"] / stars["true_prot"])) / np.log(stars["prot"] / stars["prot_lower_raw"])
     own = scores[keep & (stars["lnl_rotation"] > GAIN_EDGES[-2]) & (stars["baseline"] == 27)]
     assert own.size >= FEWEST
@@ -72,11 +81,11 @@ def test_nothing_is_learnt_of_lifetimes_that_are_all_limits(quiet: dict[str, np.
     stars = survey(np.random.default_rng(9), 500)
     limits = np.full(500, LifetimeFlag.LOWER_LIMIT)
     with pytest.raises(InputError, match=r"no star to learn intervals of spot_lifetime from; give more stars"):
-        learn(stars | {"lifetime_flag": limits}, quiet, "test")
+        learn(stars | {"lifetime_flag": limits}, quiet, "test", FitConfig())
 
 
 def test_the_false_alarm_probability_is_the_fraction_of_quiet_stars(quiet: dict[str, np.ndarray]) -> None:
-    table = learn(survey(np.random.default_rng(4), 1000), quiet, "test")
+    table = learn(survey(np.random.default_rng(4), 1000), quiet, "test", FitConfig())
     gain = quiet["lnl_rotation"]
     for length in (27.0, 150.0):
         own = gain[quiet["baseline"] == length]
@@ -94,7 +103,7 @@ def test_the_false_alarm_probability_is_the_fraction_of_quiet_stars(quiet: dict[
 def test_false_alarms_that_gain_much_are_told_from_rotators_all_the_same() -> None:
     rng = np.random.default_rng(8)
     gain = np.where(rng.random(400) < 0.3, rng.exponential(25.0, 400), rng.exponential(2.0, 400))
-    table = learn(survey(rng, 1000), {"lnl_rotation": gain, "baseline": np.full(400, 1460.0)}, "test")
+    table = learn(survey(rng, 1000), {"lnl_rotation": gain, "baseline": np.full(400, 1460.0)}, "test", FitConfig())
     for x in (20.0, 30.0, 50.0):
         assert table.false_alarm(np.array([x]), np.array([1460.0]))[0] == pytest.approx(np.mean(gain >= x), rel=0.3)
     cut = np.quantile(gain, 0.99)
@@ -120,7 +129,7 @@ def test_reliability_is_the_fraction_of_right_periods(quiet: dict[str, np.ndarra
         stars["prot"] = stars["true_prot"] * np.where(right, 1.0, 1.5)
         return stars | {"prot_lower": stars["prot"] * np.exp(-half), "prot_upper": stars["prot"] * np.exp(half)}
 
-    table, fresh = learn(half_right(6000), quiet, "test"), half_right(6000)
+    table, fresh = learn(half_right(6000), quiet, "test", FitConfig()), half_right(6000)
     fresh |= {f"spot_lifetime_{end}": fresh[f"spot_lifetime_{end}_raw"] for end in ("lower", "upper")}
     fresh["prot_lower_raw"], fresh["prot_upper_raw"] = fresh["prot_lower"], fresh["prot_upper"]
     got = calibrated(fresh, table)
@@ -133,7 +142,7 @@ def test_reliability_is_the_fraction_of_right_periods(quiet: dict[str, np.ndarra
 
 
 def test_a_table_survives_its_text_and_the_shipped_one_is_whole(quiet: dict[str, np.ndarray]) -> None:
-    table = learn(survey(np.random.default_rng(5), 500), quiet, "test")
+    table = learn(survey(np.random.default_rng(5), 500), quiet, "test", FitConfig())
     assert read(table.to_json()) == table
     own = shipped()
     for name in QUANTITIES:
@@ -143,3 +152,103 @@ def test_a_table_survives_its_text_and_the_shipped_one_is_whole(quiet: dict[str,
     assert own.gain == GAIN_EDGES
     assert own.baseline == BASELINE_EDGES
     assert own.version
+    assert own.is_whole
+
+
+OTHERS = FitConfig(p_max=45.0, lifetimes=(2.0, 9.0))
+
+
+@pytest.fixture(scope="module")
+def learnt(quiet: dict[str, np.ndarray]) -> Calibration:
+    """A table of settings that are not the default ones."""
+    return learn(survey(np.random.default_rng(10), 500), quiet, "test", OTHERS)
+
+
+def written(table: Calibration, path: Path, config: FitConfig = OTHERS) -> FitConfig:
+    """A fit that names a table's file."""
+    path.write_text(table.to_json())
+    return replace(config, calibration=str(path))
+
+
+def test_a_table_that_was_written_is_used_by_a_fit_of_its_settings(learnt: Calibration, tmp_path: Path) -> None:
+    assert calibration_of(written(learnt, tmp_path / "table.json")) == learnt
+    assert calibration_of(FitConfig()) is shipped()
+    # What the fit is then made of, and which stars it is of, are one's own.
+    own = replace(OTHERS, detection=5.0, false_alarm=0.1, reliability=0.5, batch=3, stars=("a",), sampler="importance")
+    assert calibration_of(written(learnt, tmp_path / "table.json", own)) == learnt
+    # The shipped table fits the default settings.
+    assert calibration_of(written(shipped(), tmp_path / "copy.json", FitConfig())) == shipped()
+
+
+def without(key: str) -> Callable[[dict[str, Any]], object]:
+    return lambda table: table.pop(key)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (without("factors"), "not a table as `spotcat check calibrate` writes it"),
+        (without("fit"), "not a table as"),
+        (without("spotcat"), "not a table as"),
+        (lambda table: table["factors"].pop("prot_68"), "not a table as"),
+        (lambda table: table["right"].pop(), "not a table as"),
+        (lambda table: table["factors"]["prot_95"][1].append(2.0), "not a table as"),
+        (lambda table: table["ln_alarm"][0].__setitem__(0, float("nan")), "not a table as"),
+        (lambda table: table.update(gain="many"), "not a table as"),
+        (lambda table: table.update(spotcat="0.0.9"), "learnt with spotcat 0.0.9, this is"),
+        (lambda table: table["fit"].update(p_max=100.0), "learnt with p_max = 100.0 instead of 45.0; learn it again"),
+        (
+            lambda table: table["fit"].update(n_harm=3, envelope="exponential"),
+            "learnt with envelope = 'exponential' instead of 'trapezoid', n_harm = 3 instead of 4; learn",
+        ),
+        (lambda table: table["fit"].pop("shears"), r"learnt with shears = None instead of \[0.0, 0.2\]; learn"),
+        (lambda table: table["fit"].update(new=1), "learnt with new = 1 instead of None; learn"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_refused(
+    spoil: Callable[[dict[str, Any]], object], said: str, learnt: Calibration, tmp_path: Path
+) -> None:
+    path = tmp_path / "table.json"
+    config = written(learnt, path)
+    table = json.loads(path.read_text())
+    spoil(table)
+    path.write_text(json.dumps(table))
+    with pytest.raises(InputError, match=f"^fit.calibration: .*table.json: {said}"):
+        calibration_of(config)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", "{}", "version,gain\n1,2\n", "\udcff"])
+def test_a_file_that_is_no_table_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(InputError, match=r"table\.json: not a table as"):
+        calibration_of(FitConfig(calibration=str(path)))
+    with pytest.raises(InputError, match=r"none\.json: cannot be read \(No such file"):
+        calibration_of(FitConfig(calibration=str(tmp_path / "none.json")))
+
+
+def test_the_content_of_a_table_decides_a_result_and_not_its_place(learnt: Calibration, tmp_path: Path) -> None:
+    def config_of(fit: FitConfig) -> str:
+        return fingerprint(Recipe(SurveyConfig("name", "folder", 1), fit=fit))["config"]
+
+    first, moved = (written(learnt, tmp_path / name) for name in ("one.json", "two.json"))
+    assert config_of(first) == config_of(moved) != config_of(OTHERS)
+    before = config_of(first)
+    written(replace(learnt, alarm_gain=tuple(x + 1 for x in learnt.alarm_gain)), tmp_path / "one.json")
+    assert config_of(first) != before
+    assert content(OTHERS) == ""
+
+
+def test_a_recipe_names_a_table_by_its_place_and_a_run_without_it_is_refused(
+    learnt: Calibration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    survey = '[survey]\nname = "a"\noutput = "run"\nseed = 1\n[fit]\np_max = 45\nlifetimes = [2.0, 9.0]\n'
+    Path("recipe.toml").write_text(survey + 'calibration = "table.json"\n')
+    recipe = load_recipe("recipe.toml")
+    with pytest.raises(InputError, match=r"fit\.calibration: .*table\.json: cannot be read"):
+        run_survey(recipe, Site("serial"))
+    assert not Path("run").exists()
+    written(learnt, tmp_path / "table.json")
+    monkeypatch.chdir("/")  # where a worker may be
+    assert calibration_of(recipe.fit) == learnt

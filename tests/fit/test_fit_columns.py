@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import jax
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from fit_samples import THETA, Star
 
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import BucketSpec
+from spotcat.fit.calibration import shipped
 from spotcat.fit.columns import FitTable, fit_flags, fit_table
 from spotcat.fit.modes import Fit
 from spotcat.fit.posterior import laplace_draws, quantities
@@ -41,7 +45,7 @@ def test_methods_disagree_where_there_is_one_and_none_has_the_period(p_ls: float
     assert flags[0] == (Flag.METHODS_DISAGREE if disagree else 0)
 
 
-def made_up(values: list[float]) -> FitTable:
+def made_up(values: list[float], config: FitConfig = CONFIG) -> FitTable:
     """Fits with these log-posteriors of one lively star, the last constant; all look like poor fits of many flags."""
     rng, n = np.random.default_rng(1), len(values)
     time = 0.5 * np.arange(120)
@@ -67,7 +71,7 @@ def made_up(values: list[float]) -> FitTable:
         second=best._replace(prot=best.prot / 2),
         **{name: np.full(n, NAN) for name in ("n_eff", "pareto_k", "r_hat", "n_divergent")},
     )
-    return fit_table(fit, np.zeros((n, CONFIG.n_period)), stars, SPEC, CONFIG)
+    return fit_table(fit, np.zeros((n, CONFIG.n_period)), stars, SPEC, config)
 
 
 def test_a_star_without_a_fit_has_a_status_and_no_word_on_the_fit() -> None:
@@ -88,3 +92,15 @@ def test_a_star_without_a_fit_has_a_status_and_no_word_on_the_fit() -> None:
         if values.dtype.kind == "f":
             assert np.isfinite(values[1:]).all() == (name in told), name
     assert all(np.isnan(values[1:]).all() for values in arrays.values())
+
+
+def test_a_fit_is_calibrated_by_the_table_that_its_settings_name(tmp_path: Path) -> None:
+    factors = {key: [[3.0] * len(row) for row in rows] for key, rows in shipped().factors.items()}
+    path = tmp_path / "table.json"
+    path.write_text(replace(shipped(), factors=factors, ln_alarm=((-3.0,) * len(shipped().alarm_gain),) * 3).to_json())
+    own = made_up([5.0, 5.0], replace(CONFIG, calibration=str(path))).columns
+    usual = made_up([5.0, 5.0]).columns
+    half = 0.5 * np.log(usual["prot_upper_raw"] / usual["prot_lower_raw"])[0]
+    assert own["prot_upper"][0] == pytest.approx(usual["prot"][0] * np.exp(3 * half))
+    assert own["false_alarm"][0] == pytest.approx(np.exp(-3))
+    assert usual["prot_upper"][0] != pytest.approx(own["prot_upper"][0], rel=1e-6)

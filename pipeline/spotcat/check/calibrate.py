@@ -8,8 +8,10 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_expit
 
+from spotcat import __version__
 from spotcat.check.recovery import matches
-from spotcat.fit.calibration import LEVELS, QUANTITIES, Calibration, half_width, right_features
+from spotcat.config import FitConfig
+from spotcat.fit.calibration import LEVELS, QUANTITIES, Calibration, half_width, right_features, settings
 from spotcat.status import InputError, LifetimeFlag
 
 GAIN_EDGES = (3.0, 6.0, 12.0, 30.0, 100.0, 300.0)
@@ -24,7 +26,9 @@ ALARM_GAINS = (*(2.0 * i for i in range(16)), *(10.0 * i for i in range(4, 11)))
 """Up to what a drift gains in four years."""
 
 
-def learn(rotating: Mapping[str, np.ndarray], quiet: Mapping[str, np.ndarray], version: str) -> Calibration:
+def learn(
+    rotating: Mapping[str, np.ndarray], quiet: Mapping[str, np.ndarray], version: str, config: FitConfig
+) -> Calibration:
     """Make a table.
 
     Args:
@@ -34,6 +38,7 @@ def learn(rotating: Mapping[str, np.ndarray], quiet: Mapping[str, np.ndarray], v
         quiet: of simulated stars without rotation, transits or suspected steps, ``lnl_rotation`` and ``baseline``;
             arrays of shape (m,).
         version: what to call it.
+        config: settings of the fit that all of these come from.
 
     Raises:
         InputError: no star has a truth and an interval of some quantity to learn from.
@@ -58,7 +63,8 @@ def learn(rotating: Mapping[str, np.ndarray], quiet: Mapping[str, np.ndarray], v
         own = quiet["lnl_rotation"][place == j]
         alarms.append(_ln_alarm(own if own.size >= FEWEST else quiet["lnl_rotation"]))
     right = _right_periods(rotating)
-    return Calibration(version, GAIN_EDGES, BASELINE_EDGES, factors, ALARM_GAINS, tuple(alarms), right)
+    origin = version, __version__, settings(config)
+    return Calibration(*origin, GAIN_EDGES, BASELINE_EDGES, factors, ALARM_GAINS, tuple(alarms), right)
 
 
 def _quantile(score: np.ndarray, regime: tuple[np.ndarray, np.ndarray], place: tuple[int, int], level: float) -> float:

@@ -15,15 +15,23 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
+from spotcat import __version__
+from spotcat.config import FitConfig, digest, to_dict
+from spotcat.status import InputError
+
 LEVELS = (68, 95)
 """Confidence levels of the intervals [%]."""
 QUANTITIES = ("prot", "spot_lifetime")
 """Columns whose intervals are calibrated."""
+ANYWAY = ("min_points", "stars", "sampler", "batch", "detection", "false_alarm", "reliability", "calibration")
+"""Settings of a fit that change neither its gains nor its raw intervals, only which stars have them and what is made of
+them."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,8 @@ class Calibration:
 
     Attributes:
         version: what it was learnt from.
+        spotcat: the version of spotcat that learnt it.
+        fit: the settings that it was learnt with, as ``settings`` gives them.
         gain: edges between the regimes of ``lnl_rotation``, ascending, length g.
         baseline: edges between those of ``baseline`` [d], ascending, length b.
         factors: for each quantity and level, such as ``prot_68``, g + 1 rows of b + 1 factors.
@@ -42,6 +52,8 @@ class Calibration:
     """
 
     version: str
+    spotcat: str
+    fit: dict[str, Any]
     gain: tuple[float, ...]
     baseline: tuple[float, ...]
     factors: dict[str, list[list[float]]]
@@ -79,6 +91,17 @@ class Calibration:
         """Text that `read` reads back."""
         return json.dumps(asdict(self), indent=1) + "\n"
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every regime has its numbers, and all are finite."""
+        b, g, a = len(self.baseline) + 1, len(self.gain) + 1, len(self.alarm_gain)
+        tables: list[tuple[Any, tuple[int, int]]] = [
+            (self.factors[f"{name}_{level}"], (g, b)) for name in QUANTITIES for level in LEVELS
+        ]
+        tables += [(self.ln_alarm, (b, a)), (self.right, (b, 3))]
+        arrays = [np.array(table, dtype=float) for table, _ in tables]
+        return all(x.shape == shape and np.isfinite(x).all() for x, (_, shape) in zip(arrays, tables, strict=True))
+
 
 def read(text: str) -> Calibration:
     """A table from its JSON text."""
@@ -90,6 +113,53 @@ def read(text: str) -> Calibration:
 def shipped() -> Calibration:
     """The table that comes with the package."""
     return read((files("spotcat.fit") / "calibration.json").read_text(encoding="utf-8"))
+
+
+def settings(config: FitConfig) -> dict[str, Any]:
+    """The settings that a table depends on, as plain data."""
+    return {name: value for name, value in to_dict(config).items() if name not in ANYWAY}
+
+
+def calibration_of(config: FitConfig) -> Calibration:
+    """The table of a fit: that of ``fit.calibration``, the shipped one without.
+
+    Raises:
+        InputError: the file cannot be read, is no such table, or was learnt with another version or other settings.
+    """
+    path = config.calibration
+    if not path:
+        return shipped()
+    try:
+        table = read(Path(path).read_text())
+        whole = table.is_whole
+    except OSError as error:
+        raise InputError(f"fit.calibration: {path}: cannot be read ({error.strerror})") from None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        whole = False
+    if not whole:
+        raise InputError(f"fit.calibration: {path}: not a table as `spotcat check calibrate` writes it; learn it again")
+    if table.spotcat != __version__:
+        raise InputError(
+            f"fit.calibration: {path}: learnt with spotcat {table.spotcat}, this is {__version__}; learn it again"
+        )
+    wanted = settings(config)
+    other = [
+        f"{name} = {table.fit.get(name)!r} instead of {wanted.get(name)!r}"
+        for name in sorted({*wanted, *table.fit})
+        if table.fit.get(name) != wanted.get(name)
+    ]
+    if other:
+        raise InputError(f"fit.calibration: {path}: learnt with {', '.join(other)}; learn it again, or fit with these")
+    return table
+
+
+def content(config: FitConfig) -> str:
+    """A digest of the table that ``fit.calibration`` names, wherever the file is; empty without one.
+
+    Raises:
+        InputError: as ``calibration_of``.
+    """
+    return digest(calibration_of(config)) if config.calibration else ""
 
 
 def calibrated(columns: Mapping[str, np.ndarray], table: Calibration) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import BucketSpec, GridBatch, Measurements, grid_stars
-from spotcat.fit.calibration import QUANTITIES, calibrated, shipped
+from spotcat.fit.calibration import QUANTITIES, calibrated, calibration_of
 from spotcat.fit.classical import autocorrelation_periods, lomb_scargle_periods
 from spotcat.fit.dips import dipping
 from spotcat.fit.modes import Fit
@@ -107,7 +107,7 @@ def _columns(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: 
         "dt": fit.dt,
     }
     columns |= describing(fine, dt, columns["prot"])
-    columns |= calibrated(columns, shipped())
+    columns |= calibrated(columns, calibration_of(config))
     if config.sampler != "laplace":
         columns |= _sampled_intervals(columns, fit.draws)
     columns |= {name: getattr(fit, name) for name in ("n_eff", "pareto_k", "r_hat", "n_divergent")}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import spotcat
 from spotcat.config import Recipe, digest, to_dict
+from spotcat.fit.calibration import content
 
 _SECTIONS = ("input", "clean", "fit")
 _ROOMS = ("star", "gp", "fit", "ingest", "catalog")
@@ -20,8 +21,12 @@ def fingerprint(recipe: Recipe) -> dict[str, str]:
 
     Args:
         recipe: the recipe.
+
+    Raises:
+        InputError: the calibration that it names does not fit it.
     """
     settings = to_dict(recipe)
+    settings["fit"]["calibration"] = content(recipe.fit)  # whatever the file is called
     used = [settings["survey"]["seed"], *(settings[section] for section in _SECTIONS)]
     return {"config": digest(used), "code": _code()}
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from spotcat import __version__
 from spotcat.config import Recipe, Site, Spots, digest
+from spotcat.fit.calibration import calibration_of
 from spotcat.run.account import write_account
 from spotcat.run.environment import heal, prepared
 from spotcat.run.events import recorded
@@ -73,6 +74,7 @@ def run_share(recipe: Recipe, site: Site, share: Share) -> CatalogSummary | None
         InputError: the input or the run folder is not usable, or another recipe's.
         RunError: the share could not be finished; starting it again goes on.
     """
+    calibration_of(recipe.fit)  # refused before anything is read
     with joined(recipe) as (folder, lock), _at_work(folder, recipe, site, share) as run:
         _prepare_shares(run, site, lock)
         work = load_work(folder, recipe)
@@ -129,6 +131,7 @@ def finalise_stage(recipe: Recipe) -> CatalogSummary:
 @contextmanager
 def _driving(recipe: Recipe, site: Site | None = None) -> Iterator[Run]:
     """Work in a run folder alone."""
+    calibration_of(recipe.fit)  # refused before anything is read
     with owned(recipe) as folder, _at_work(folder, recipe, site or Site()) as run:
         yield run
 
