@@ -90,3 +90,19 @@ def test_single_times_far_apart_are_a_cadence_and_not_gaps(spacing: float) -> No
     found = stretches_of(time)
     assert len(found.begin) == 1
     assert found.span == np.ptp(time)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        np.r_[-1.7e308, np.arange(30.0), 1.7e308],
+        np.r_[np.arange(30.0), 1e300, 1e308],
+        np.r_[-1.5e308, 1.5e308],
+        np.linspace(-1.7, 1.7, 50) * 1e308,
+    ],
+)
+def test_the_span_of_any_times_is_a_number_and_no_warning(time: np.ndarray) -> None:
+    with np.errstate(all="raise"):
+        found = stretches_of(time)
+        assert 0 <= found.span < np.inf
+        assert 0 <= found.of(time).min() <= found.of(time).max() < len(found.begin)

@@ -40,8 +40,10 @@ class Stretches(NamedTuple):
 
     @property
     def span(self) -> float:
-        """Time from the first measurement to the last once the gaps are closed [d]."""
-        return float(self.end[-1] - self.begin[0] - self.shift[-1])
+        """Time from the first measurement to the last once the gaps are closed [d]; 0 if that is not finite."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            span = float(self.end[-1] - self.begin[0] - self.shift[-1])
+        return span if np.isfinite(span) else 0.0
 
     def of(self, time: np.ndarray) -> np.ndarray:
         """Which stretch each measurement belongs to, integers of the shape of `time`."""
@@ -59,12 +61,13 @@ def stretches(begin: np.ndarray, end: np.ndarray) -> Stretches:
     """
     order = np.argsort(begin, kind="stable")
     begin, end = begin[order], np.maximum.accumulate(end[order])
-    gap = begin[1:] - end[:-1]
-    for limit, longest in _longest_without(begin, end, gap):
-        if 0 < LONGER * longest <= limit:
-            cut = np.flatnonzero(gap >= limit)
-            first, last = np.r_[begin[0], begin[1:][cut]], np.r_[end[:-1][cut], end[-1]]
-            return Stretches(first, last, np.r_[0.0, np.cumsum(gap[cut] - LEFT * longest)])
+    with np.errstate(over="ignore", invalid="ignore"):
+        gap = begin[1:] - end[:-1]
+        for limit, longest in _longest_without(begin, end, gap):
+            if 0 < LONGER * longest <= limit:
+                cut = np.flatnonzero(gap >= limit)
+                first, last = np.r_[begin[0], begin[1:][cut]], np.r_[end[:-1][cut], end[-1]]
+                return Stretches(first, last, np.r_[0.0, np.cumsum(gap[cut] - LEFT * longest)])
     return Stretches(begin[:1], end[-1:], np.zeros(1))
 
 
@@ -99,5 +102,6 @@ def intervals(time: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Args:
         time: sorted times [d], shape (N,).
     """
-    jump = np.flatnonzero(np.diff(time) > LONG)
+    with np.errstate(over="ignore"):
+        jump = np.flatnonzero(np.diff(time) > LONG)
     return time[np.r_[0, jump + 1]], time[np.r_[jump, -1]]
