@@ -219,7 +219,7 @@ def fit_rows(n_stars: int, n_peer: int) -> list[Row]:
         )
     batch, periods = grid_stars(stars, spec.whole), spec.periods(config)
     for name, column, cheap in (
-        ("Lomb-Scargle", "p_ls", partial(lomb_scargle_periods, batch.y, batch.mask, batch.elapsed)),
+        ("Lomb-Scargle", "p_ls", partial(lomb_scargle_periods, batch.y, batch.mask, batch.elapsed, spec.dt)),
         ("autocorrelation", "p_acf", partial(autocorrelation_periods, batch.y, batch.mask, batch.reach, spec.dt)),
     ):
         start = time.perf_counter()
