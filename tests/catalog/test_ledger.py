@@ -93,8 +93,8 @@ def test_what_changed_is_named(ledger: Ledger, changed: list[str]) -> None:
     with pytest.raises(InputError) as caught:
         later.check()
     message = str(caught.value)
-    assert f"the {' and the '.join(changed)} changed since this run began" in message
-    assert all(key not in message for key in set(FINGERPRINT) - set(changed))
+    assert f"began with something else ({', '.join(f'{key} {FINGERPRINT[key]} -> new' for key in changed)})" in message
+    assert all(f"{key} " not in message for key in set(FINGERPRINT) - set(changed))
     assert "delete this folder" in message
     assert later.done() == {}
     Ledger(ledger.folder, FINGERPRINT).check()

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 
-from spotcat.config import FitConfig, InputConfig, Recipe, SurveyConfig
+from spotcat.config import FitConfig
 from spotcat.fit.buckets import choose_bucket
-from spotcat.run.fingerprint import fingerprint
 from spotcat.run.plan import UNFITTED, padding, plan_chunks
 from spotcat.status import Status
 
@@ -89,19 +86,3 @@ def test_names_number_the_chunks() -> None:
 
 def test_a_survey_without_stars_has_no_chunks() -> None:
     assert plan_chunks({name: values[:0] for name, values in _table(5).items()}, FitConfig()) == []
-
-
-@pytest.mark.parametrize(
-    ("changed", "keys"),
-    [
-        ({"survey": SurveyConfig("other", "elsewhere", 1)}, set()),
-        ({"survey": SurveyConfig("name", "folder", 2)}, {"config"}),
-        ({"fit": FitConfig(batch=3)}, {"config"}),
-        ({"fit": FitConfig(latitude="area")}, {"config"}),
-        ({"input": InputConfig(author="SPOC")}, {"config"}),
-    ],
-)
-def test_the_fingerprint_knows_what_decides_a_result(changed: dict[str, Any], keys: set[str]) -> None:
-    recipe = Recipe(SurveyConfig("name", "folder", 1))
-    first, second = fingerprint(recipe), fingerprint(replace(recipe, **changed))
-    assert {key for key in first if first[key] != second[key]} == keys

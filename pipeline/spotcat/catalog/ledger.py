@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -40,7 +40,7 @@ class Ledger:
 
     Args:
         folder: the ledger's folder; the parts are in ``parts/<chunk>`` beside it.
-        fingerprint: what all chunks depend on, a digest each, such as ``config`` and ``code``.
+        fingerprint: what all chunks depend on, by name: digests such as ``config``, versions such as ``numpy``.
     """
 
     def __init__(self, folder: Path, fingerprint: Mapping[str, str]) -> None:
@@ -86,16 +86,32 @@ class Ledger:
         """Refuse to go on with a run that began under another fingerprint.
 
         Raises:
-            InputError: names what changed.
+            InputError: names what changed, with the old and the new value.
         """
         for entry in self._entries():
-            keys = sorted({*entry.fingerprint, *self.fingerprint})
-            changed = [key for key in keys if entry.fingerprint.get(key) != self.fingerprint.get(key)]
+            old, new = entry.fingerprint, self.fingerprint
+            both = {key: (old.get(key, "none"), new.get(key, "none")) for key in sorted({*old, *new})}
+            changed = [f"{key} {was} -> {now}" for key, (was, now) in both.items() if was != now]
             if changed:
                 raise InputError(
-                    f"{self.folder.parent}: the {' and the '.join(changed)} changed since this run began; "
+                    f"{self.folder.parent}: this run began with something else ({', '.join(changed)}); "
                     f"give the survey another output, or delete this folder to start again"
                 )
+
+    def begun(self) -> dict[str, str]:
+        """The fingerprint of the first entry; empty where no chunk was ever done."""
+        return next((entry.fingerprint for entry in self._entries()), {})
+
+    def forget(self, chunks: Iterable[str]) -> None:
+        """Let chunks be made again; their parts stay until then.
+
+        Raises:
+            RunError: an entry cannot be deleted.
+        """
+        for chunk in chunks:
+            path = self.folder / f"{chunk}.json"
+            with writing(path):
+                path.unlink(missing_ok=True)
 
     def sweep(self) -> None:
         """Delete what killed writers left here and among the parts; call it while no writer lives.
@@ -108,9 +124,8 @@ class Ledger:
                 with writing(path):
                     path.unlink(missing_ok=True)
 
-    def _entries(self) -> list[Entry]:
+    def _entries(self) -> Iterator[Entry]:
         """Every readable entry, by chunk; a damaged one is no entry, so that its chunk is made again."""
-        entries = []
         for path in sorted(self.folder.glob("*.json")):
             try:
                 entry = Entry(**json.loads(path.read_text(encoding="utf-8")))
@@ -118,5 +133,4 @@ class Ledger:
             except (OSError, ValueError, TypeError):
                 continue
             if entry.chunk == path.stem:
-                entries.append(entry)
-        return entries
+                yield entry

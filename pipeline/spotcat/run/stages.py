@@ -77,7 +77,7 @@ def run_share(recipe: Recipe, site: Site, share: Share) -> CatalogSummary | None
     calibration_of(recipe.fit)  # refused before anything is read
     with joined(recipe) as (folder, lock), _at_work(folder, recipe, site, share) as run:
         _prepare_shares(run, site, lock)
-        work = load_work(folder, recipe)
+        work = load_work(folder, recipe, site.platform)
         work.ledger.check()
         mine = [chunk for chunk in share.of(work.chunks) if chunk.name not in work.done]
         if mine:
@@ -199,7 +199,7 @@ def _swept(run: Run, site: Site) -> Work:
     What is left of it is forecast, for the run report to compare.
     """
     require_sampler(run.recipe.fit.sampler)
-    work = load_work(run.folder, run.recipe)
+    work = load_work(run.folder, run.recipe, site.platform)
     work.ledger.check()
     work.ledger.sweep()
     if work.missing:

@@ -69,8 +69,8 @@ class Work:
 
     @property
     def hashes(self) -> dict[str, str]:
-        """Digests of all that its results depend on."""
-        return {**self.ledger.fingerprint, "input": self.input_hash}
+        """Digests of the code, the settings and the light curves."""
+        return {name: self.ledger.fingerprint[name] for name in ("code", "config")} | {"input": self.input_hash}
 
     @property
     def missing(self) -> list[Chunk]:
@@ -85,11 +85,16 @@ class Work:
         return [chunk for program, chunk in first.items() if program not in warm]
 
 
-def load_work(folder: RunFolder, recipe: Recipe) -> Work:
+def load_work(folder: RunFolder, recipe: Recipe, platform: str = "") -> Work:
     """The work of an ingested survey.
 
     Of the chunks that were done before files were appended to the store, those stars are kept that are as they were;
     all others go into new chunks.
+
+    Args:
+        folder: the run folder.
+        recipe: its recipe.
+        platform: cpu or cuda, what it is fitted on; what the run began with if empty.
 
     Raises:
         InputError: there is no light-curve store, or not a complete one, or it lacks a star of ``fit.stars``.
@@ -100,7 +105,8 @@ def load_work(folder: RunFolder, recipe: Recipe) -> Work:
     from spotcat.run.plan import chosen, kept_chunks, padding, plan_chunks
 
     store = LightCurveStore(folder.store)
-    ledger = Ledger(folder.ledger, fingerprint(recipe))
+    platform = platform or Ledger(folder.ledger, {}).begun().get("platform", "cpu")
+    ledger = Ledger(folder.ledger, fingerprint(recipe, platform))
     entries = ledger.done()
     # A star may be refused for what came of another one's files.
     columns = (store.stars[name].tolist() for name in ("star_id", "input_hash", "status"))
