@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from threading import Thread, Timer
 
 import pytest
 from run_functions import device, hang_on_three, square
@@ -85,13 +89,73 @@ def test_no_worker_left_is_a_clear_end(scheduler: tuple[Path, list[subprocess.Po
                 os.killpg(nanny.pid, signal.SIGKILL)
 
 
-def test_a_scheduler_that_no_worker_joins_is_a_clear_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "no scheduler wrote it"),
+        (b"", "not what a scheduler writes"),
+        (b'{"type": "Scheduler", "address": "tcp://127.0.', "not what a scheduler writes"),
+        (b"\xff\xfe\x00", "not what a scheduler writes"),
+        (b"[" * 100_000, "not what a scheduler writes"),
+        (b"[1, 2]", "no address"),
+        (b'{"address": 5}', "no address"),
+        (b'{"address": "10.0.0.1"}', "no Dask scheduler answers at 10.0.0.1"),
+        (b'{"address": "foo://1:2"}', "no Dask scheduler answers at foo"),
+        (b'{"address": "tcp://127.0.0.1:9"}', "no Dask scheduler answers at tcp://127.0.0.1:9"),
+    ],
+)
+def test_a_file_that_names_no_scheduler_is_a_clear_end(tmp_path: Path, content: bytes | None, words: str) -> None:
     file = tmp_path / "scheduler.json"
-    site = Site("scheduler", scheduler_file=str(file), patience=2)
-    with pytest.raises(RunStopped, match=r"scheduler.json: no scheduler wrote it within 2 s"), make_executor(site, 1):
+    if content is not None:
+        file.write_bytes(content)
+    _ends_within_patience(file, words)
+
+
+@pytest.mark.parametrize(
+    "answer", [None, b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH\r\n" * 50, bytes(999), b"\xff" * 999]
+)
+def test_another_server_at_the_schedulers_address_is_a_clear_end(tmp_path: Path, answer: bytes | None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        file = tmp_path / "scheduler.json"
+        file.write_text(json.dumps({"address": f"tcp://127.0.0.1:{server.getsockname()[1]}"}))
+
+        def speak() -> None:
+            # What accepts and says nothing is the worst: whoever connected waits.
+            with suppress(OSError):
+                while answer is not None:
+                    with server.accept()[0] as connection:
+                        connection.sendall(answer)
+
+        Thread(target=speak, daemon=True).start()
+        _ends_within_patience(file, "no Dask scheduler answers at tcp://127")
+
+
+def _ends_within_patience(file: Path, words: str) -> None:
+    site, began = Site("scheduler", scheduler_file=str(file), patience=1), time.monotonic()
+    with pytest.raises(RunStopped) as caught, make_executor(site, 1):
         pass
-    file.write_text('{"address": "tcp://127.0.0.1:9"}')
-    with pytest.raises(RunStopped, match=r"no worker has joined this scheduler within 2 s"), make_executor(site, 1):
+    assert time.monotonic() - began < 4
+    assert str(caught.value).startswith(f"{file}: ")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 75
+
+
+def test_a_file_that_a_scheduler_writes_late_is_waited_for(
+    tmp_path: Path, scheduler: tuple[Path, list[subprocess.Popen[bytes]]]
+) -> None:
+    file = tmp_path / "late.json"
+    file.write_text('{"address"')
+    _wait(lambda: scheduler[0].exists())
+    Timer(1.5, lambda: file.write_bytes(scheduler[0].read_bytes())).start()
+    with make_executor(Site("scheduler", scheduler_file=str(file), patience=60), 9) as executor:
+        assert set(executor.run(square, range(3))) == {0, 1, 4}
+    for process in scheduler[1][1:]:
+        os.killpg(process.pid, signal.SIGKILL)
+    with (
+        pytest.raises(RunStopped, match="no worker has joined this scheduler within 2 s"),
+        make_executor(Site("scheduler", scheduler_file=str(file), patience=2), 1),
+    ):
         pass
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
 import signal
 import threading
@@ -14,7 +16,7 @@ from typing import Any
 
 from spotcat.config import Site
 from spotcat.run.environment import ONE_GPU, dask_settings, visible_gpus
-from spotcat.status import RunError, RunStopped
+from spotcat.status import InputError, RunError, RunStopped
 
 _MEMORY = 2 * 2**30
 """What one worker process may need [bytes]."""
@@ -65,20 +67,81 @@ def join(stack: ExitStack, site: Site) -> Any:
     stack.callback(log.setLevel, log.level)
     log.setLevel(logging.CRITICAL)
     end = monotonic() + site.patience
-    while not Path(site.scheduler_file).exists():
-        if monotonic() > end:
-            raise RunStopped(f"{site.scheduler_file}: no scheduler wrote it within {site.patience} s")
-        sleep(0.1)
+    address = _scheduler_at(Path(site.scheduler_file), end, site.patience)
+    left = max(end - monotonic(), 1.0)
     try:
-        client = Client(scheduler_file=site.scheduler_file, timeout=site.patience, set_as_default=False)
+        client = Client(address, timeout=left, set_as_default=False)
         stack.enter_context(client)
-        client.wait_for_workers(1, timeout=site.patience)
+        client.wait_for_workers(1, timeout=left)
     except (OSError, ValueError, TimeoutError) as error:
         raise RunStopped(
             f"{site.scheduler_file}: no worker has joined this scheduler within {site.patience} s ({error}); "
             f"see the workers' log"
         ) from error
     return client
+
+
+def _scheduler_at(file: Path, end: float, patience: int) -> str:
+    """The address in a scheduler's file, once a scheduler answers there.
+
+    Until then the file may be missing, written by half, or left by a scheduler that is gone.
+
+    Raises:
+        RunStopped: none does before `end`.
+    """
+    while True:
+        address = ""
+        try:
+            address = _address(file)
+            if asyncio.run(_kind_of(address, max(end - monotonic(), 0.1))) == "Scheduler":
+                return address
+            trouble = f"what answers at {address} is no Dask scheduler"
+        except InputError as error:
+            trouble = str(error)
+        # Another server's answer may break the protocol in any way.
+        except Exception as error:
+            reason = " ".join(str(error).split()) or "no answer"
+            trouble = f"no Dask scheduler answers at {address} ({type(error).__name__}: {reason[:200]})"
+        if monotonic() > end:
+            raise RunStopped(f"{file}: {trouble}, for {patience} s; start one that writes this file, and run again")
+        sleep(0.1)
+
+
+def _address(file: Path) -> str:
+    """The address in a scheduler's file.
+
+    Raises:
+        InputError: there is none, with the reason.
+    """
+    try:
+        content = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        raise InputError("no scheduler wrote it") from None
+    except OSError as error:
+        raise InputError(f"it cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError):
+        raise InputError("it is not what a scheduler writes (not JSON)") from None
+    address = content.get("address") if isinstance(content, dict) else None
+    if not isinstance(address, str) or not address:
+        raise InputError("it is not what a scheduler writes (no address)")
+    return address
+
+
+async def _kind_of(address: str, patience: float) -> str:
+    """What kind of server of Dask's answers at an address: Scheduler, Worker or Nanny."""
+    from distributed.core import connect
+    from distributed.security import Security
+
+    async def ask() -> str:
+        comm = await connect(address, timeout=patience, **Security().get_connection_args("client"))
+        try:
+            await comm.write({"op": "identity", "reply": True})
+            answer = await comm.read()
+            return str(answer["type"])
+        finally:
+            comm.abort()
+
+    return await asyncio.wait_for(ask(), patience)
 
 
 def on_gpus(site: Site) -> bool:
