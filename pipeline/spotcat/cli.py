@@ -87,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     run = add("run", commands.run, "ingest, fit and finalise a survey, or go on where it was left")
     _add_stages(run, site=True)
     run.add_argument("--share", metavar="K/N", help="fit each N-th chunk from the K-th on; others do the rest")
+    _add_retry(run)
     run.add_argument("--scheduler-file", metavar="FILE", help="use the workers of this Dask scheduler")
     _add_fetch(add("fetch", commands.fetch, "bring light curves from the public archives into a folder"))
     ingest = add("ingest", commands.ingest, "read a survey's light curves into its store")
@@ -105,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_stages(add("plan", commands.plan, "say what the rest of an ingested survey will take"), site=True)
     submit = add("submit", commands.submit, "run a survey as a Slurm job")
     _add_stages(submit, site=True)
+    _add_retry(submit)
     submit.add_argument("--dry-run", action="store_true", help="write the job's script and show it, no more")
     add("cancel", commands.cancel, "cancel a run's Slurm job").add_argument(
         "run", metavar="RUN", help="run folder, or recipe"
@@ -150,6 +152,10 @@ def _add_stages(parser: argparse.ArgumentParser, *, site: bool) -> None:
     parser.add_argument("recipe", metavar="RECIPE", help="TOML file that says what to run")
     if site:
         parser.add_argument("--site", metavar="SITE", help="TOML file that says where (default: this machine)")
+
+
+def _add_retry(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--retry-failed", action="store_true", help="fit the stars again whose fit failed")
 
 
 def _add_fetch(parser: argparse.ArgumentParser) -> None:

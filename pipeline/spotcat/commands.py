@@ -28,7 +28,9 @@ def run(options: argparse.Namespace) -> None:
     if options.scheduler_file:
         site = replace(site, executor="scheduler", scheduler_file=options.scheduler_file)
     if options.share is None:
-        _print_summary(run_survey(recipe, site))
+        _print_summary(run_survey(recipe, site, retry=options.retry_failed))
+    elif options.retry_failed:
+        raise InputError("--retry-failed is for a run that one process drives; leave --share out")
     elif (summary := run_share(recipe, site, Share.parse(options.share))) is not None:
         _print_summary(summary)
 
@@ -117,15 +119,15 @@ def plan(options: argparse.Namespace) -> None:
 
 def submit(options: argparse.Namespace) -> None:
     from spotcat.config import load_recipe, load_site
-    from spotcat.run.slurm import submit
+    from spotcat.run.slurm import pasted, submit
 
     recipe = load_recipe(options.recipe)
-    submission = submit(recipe, load_site(options.site), dry_run=options.dry_run)
+    submission = submit(recipe, load_site(options.site), dry_run=options.dry_run, retry=options.retry_failed)
     if options.dry_run:
         print(Path(submission.script).read_text(encoding="utf-8", errors="surrogateescape"), end="")
         return
-    run = recipe.survey.output
-    print(f"job {submission.job}: {submission.script}")
+    run = pasted(recipe.survey.output)
+    print(f"job {submission.job}: {pasted(submission.script)}")
     print(f"spotcat status {run}    # how far it is")
     print(f"tail -F {run}/slurm/{submission.job}*.log    # what it says")
     print(f"spotcat cancel {run}    # end it; what is done is kept")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from run_surveys import content, spotcat
+from run_surveys import content, spotcat, write_recipe
 
 from spotcat.catalog.query import open_catalog
+from spotcat.config import Site, load_recipe
+from spotcat.run.again import fit_again
+from spotcat.run.stages import ingest_stage, run_survey
+from spotcat.status import InputError
 
 
 @pytest.mark.slow
@@ -42,3 +47,25 @@ def test_chosen_stars_are_sampled_beside_their_survey(undisturbed: Path, tmp_pat
     alone = spotcat("fit", recipe, "--sampler", "nuts")
     assert alone.returncode == 2
     assert "--sampler needs --stars" in alone.stderr
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ("[clean]\nflare_sigma = 5.0\n", "clean.flare_sigma 0.0 -> 5.0"),
+        ("[clean]\nquality = 'hard'\ngap = 5.0\n", "clean.quality 'default' -> 'hard', clean.gap 30.0 -> 5.0"),
+        ("[fit]\nmin_points = 99\n", "fit.min_points 50 -> 99"),
+        ("author = 'QLP'\n", "input.author '' -> 'QLP'"),
+    ],
+)
+def test_settings_that_the_store_was_not_made_with_are_refused(
+    tmp_path: Path, stars: Path, section: str, words: str
+) -> None:
+    recipe = write_recipe(tmp_path / "a.toml", stars, tmp_path / "run", "")
+    ingest_stage(load_recipe(recipe))
+    recipe.write_text(recipe.read_text() + section)
+    with pytest.raises(InputError, match=rf"ingested with other settings \({re.escape(words)}\); fit with those, or"):
+        fit_again(load_recipe(recipe), Site("serial"), "importance", ("star01",))
+    assert not (tmp_path / "run" / "importance").exists()
+    with pytest.raises(InputError, match=re.escape(f"another recipe ({words})")):
+        run_survey(load_recipe(recipe), Site("serial"))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
 
@@ -8,7 +10,7 @@ import pytest
 from run_functions import die_on_three, refuse_three, square, variable
 
 from spotcat.config import Site
-from spotcat.run.environment import environment, prepared, sharing_programs
+from spotcat.run.environment import environment, prepared, processor, programs, sharing_programs
 from spotcat.run.executors import WorkerDied, make_executor
 from spotcat.run.folder import RunFolder
 
@@ -62,12 +64,42 @@ def test_runs_share_compiled_programs_only_where_they_are_told_to(
         return {environment(run, "cpu")["JAX_COMPILATION_CACHE_DIR"] for run in runs}
 
     with sharing_programs(tmp_path / "shared"):
-        assert kept_at() == {str(tmp_path / "shared")}
+        assert kept_at() == {str(programs(tmp_path / "shared", "cpu"))}
     assert len(kept_at()) == 2
+    elsewhere = str(programs(Path("elsewhere").absolute(), "cpu"))
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "elsewhere")
     with sharing_programs(tmp_path / "shared"):
-        assert kept_at() == {"elsewhere"}
-    assert kept_at() == {"elsewhere"}
+        assert kept_at() == {elsewhere}
+    assert kept_at() == {elsewhere}
+
+
+@pytest.mark.parametrize(
+    "cpuinfo",
+    [
+        "flags\t\t: fpu sse2\n",
+        "flags\t\t: fpu sse2 avx512f\n",
+        "flags : fpu sse2\n\nflags : fpu\n",
+        "Features\t: fp asimd\n",
+        None,
+    ],
+)
+def test_machines_that_cannot_run_each_others_programs_keep_them_apart(
+    tmp_path: Path, cpuinfo: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = programs(tmp_path, "cpu")
+    assert programs(here, "cpu") == programs(tmp_path, "cpu") == here
+    assert here.parent == tmp_path
+    assert version("jaxlib") in here.name
+    assert programs(here, "cuda") != here
+    # Another node, which finds in its environment what this one put there.
+    (tmp_path / "cpuinfo").write_text(cpuinfo or "")
+    there = partial(processor, tmp_path / ("cpuinfo" if cpuinfo else "missing"))
+    assert there() == there() != processor()
+    monkeypatch.setattr("spotcat.run.environment.processor", there)
+    assert programs(here, "cpu").parent == tmp_path
+    assert programs(here, "cpu") != here
+    # A folder of a person's own is never taken for one of these.
+    assert programs(tmp_path / "jax-cache", "cpu").parent == tmp_path / "jax-cache"
 
 
 def test_an_item_that_kills_its_workers_harms_no_other() -> None:

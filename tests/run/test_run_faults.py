@@ -28,7 +28,7 @@ from spotcat.run.events import read_events
 from spotcat.run.executors import WorkerDied, make_executor
 from spotcat.run.folder import RunFolder
 from spotcat.run.plan import Chunk
-from spotcat.run.watchdog import forget, guarded, hung
+from spotcat.run.watchdog import Terms, forget, guarded, hung
 from spotcat.status import RunError, RunStopped
 
 
@@ -162,7 +162,7 @@ def test_a_file_that_a_scheduler_writes_late_is_waited_for(
 def test_a_worker_that_hangs_is_ended_and_its_chunk_named(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     chunks = [Chunk(f"chunk-{number}", (number,), None) for number in range(1, 6)]
-    run = partial(guarded, 3, hang_on_three, tmp_path)
+    run = partial(guarded, Terms(3, "cpu"), hang_on_three, tmp_path)
     with prepared(folder), make_executor(Site("local", workers=2), 5) as executor:
         outcomes = list(executor.run(run, chunks))
         assert [one for one in outcomes if isinstance(one, WorkerDied)] == [WorkerDied(chunks[2])]
@@ -170,7 +170,7 @@ def test_a_worker_that_hangs_is_ended_and_its_chunk_named(tmp_path: Path) -> Non
         assert "hang_on_three" in hung(folder, chunks[2])
         assert [path.name for path in folder.hung.iterdir()] == ["chunk-3.1-from-3.txt"]
         # Known to hang: costs no worker its time again, until it is forgotten.
-        assert guarded(3, hang_on_three, tmp_path, chunks[2]) == WorkerDied(chunks[2])
+        assert guarded(Terms(3, "cpu"), hang_on_three, tmp_path, chunks[2]) == WorkerDied(chunks[2])
         forget(folder, chunks[2])
         assert not hung(folder, chunks[2])
 

@@ -3,11 +3,14 @@ from __future__ import annotations
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from spotcat.config import FitConfig, Recipe, SurveyConfig, load_recipe, to_dict
+from spotcat.config import FitConfig, InputConfig, Recipe, SurveyConfig, load_recipe, to_dict
+from spotcat.run.changes import differences, in_brief
 from spotcat.run.folder import RunFolder, existing, is_running, joined, owned
+from spotcat.run.stages import ingest_stage
 from spotcat.status import InputError
 
 
@@ -33,10 +36,10 @@ def test_a_folder_is_reopened_with_the_same_recipe_by_any_path(tmp_path: Path) -
 
 def test_another_recipe_is_refused_with_the_key_that_differs(tmp_path: Path) -> None:
     recipe = _recipe(tmp_path / "run")
-    with owned(recipe):
-        pass
+    with owned(recipe) as folder:
+        folder.ledger.mkdir()
     changed = replace(recipe, fit=FitConfig(batch=7))
-    with pytest.raises(InputError, match=r"fit\.batch = 16 instead of 7; .*another survey\.output"), owned(changed):
+    with pytest.raises(InputError, match=r"\(fit\.batch 16 -> 7\); .*another survey\.output"), owned(changed):
         pass
     assert load_recipe(tmp_path / "run" / "recipe.toml") == recipe
 
@@ -98,8 +101,89 @@ def test_sharing_a_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
     with joined(recipe) as (_, lock):
         lock.shared()
         changed = replace(recipe, fit=FitConfig(batch=7))
-        with pytest.raises(InputError, match=r"fit\.batch = 16 instead of 7"), joined(changed):
+        with pytest.raises(InputError, match=r"fit\.batch 16 -> 7"), joined(changed):
             pass
+
+
+@pytest.mark.parametrize("left", [(), ("events/a.jsonl", "spotcat.log"), ("slurm/job.sh", "slurm/site.toml")])
+def test_a_run_that_produced_nothing_keeps_no_other_recipe_out(tmp_path: Path, left: tuple[str, ...]) -> None:
+    with owned(_recipe(tmp_path / "run")) as folder:
+        for name in left:
+            (folder.path / name).parent.mkdir(exist_ok=True)
+            (folder.path / name).write_text("")
+    changed = replace(_recipe(tmp_path / "run"), fit=FitConfig(batch=7))
+    with owned(changed):
+        assert load_recipe(folder.recipe) == changed
+    with joined(_recipe(tmp_path / "run")):
+        assert load_recipe(folder.recipe) == _recipe(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "name", ["lightcurves.zarr", "lightcurves.zarr.partial", "parts", "ledger", "catalog.zarr", "slurm/job.json"]
+)
+def test_whatever_a_run_produced_keeps_other_recipes_out(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with owned(_recipe(tmp_path / "run")) as folder:
+        (folder.path / name).mkdir(parents=True)
+    if name == "slurm/job.json":
+        # Without Slurm's commands nobody knows whether the job is in the queue.
+        (folder.path / name).rmdir()
+        (folder.path / name).write_text('{"job": "1"}')
+    with (
+        pytest.raises(InputError, match="belongs to another recipe"),
+        owned(replace(_recipe(tmp_path / "run"), fit=FitConfig(batch=7))),
+    ):
+        pass
+    assert load_recipe(folder.recipe) == _recipe(tmp_path / "run")
+
+
+def test_a_mended_glob_is_not_refused(tmp_path: Path) -> None:
+    recipe = tmp_path / "survey.toml"
+    text = f'[survey]\nname = "a"\noutput = "{tmp_path}/run"\nseed = 1\n[input]\nfiles = ["{tmp_path}/NAME"]\n'
+    (tmp_path / "star.csv").write_text("time,flux\n1,1\n2,1\n3,1\n")
+    recipe.write_text(text.replace("NAME", "*.cvs"))
+    with pytest.raises(InputError, match="matches no file"):
+        ingest_stage(load_recipe(recipe))
+    recipe.write_text(text.replace("NAME", "*.csv"))
+    ingest_stage(load_recipe(recipe))
+    recipe.write_text(text.replace("NAME", "star.csv"))
+    with pytest.raises(InputError, match=r"another recipe \(input.files"):
+        ingest_stage(load_recipe(recipe))
+
+
+def _many(*names: str) -> tuple[str, ...]:
+    return tuple(f"/archive/kepler/quarter{number:02d}/*.fits" for number in range(40)) + names
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ({"input": InputConfig(("a",))}, {"input": InputConfig(("b",))}, "input.files ['a'] -> ['b']"),
+        (
+            {"input": InputConfig(_many("x", "end"))},
+            {"input": InputConfig(_many("y", "end"))},
+            "input.files 'x' (1 of 42) -> 'y' (1 of 42)",
+        ),
+        (
+            {"input": InputConfig(_many())},
+            {"input": InputConfig(_many("y"))},
+            "input.files none (0 of 40) -> 'y' (1 of 41)",
+        ),
+        (
+            {"input": InputConfig(manifest="/a" * 50 + "/one" + "/b" * 50)},
+            {"input": InputConfig(manifest="/a" * 50 + "/two" + "/b" * 50)},
+            "/a/one/b",
+        ),
+        ({}, {"fit": FitConfig(batch=1, n_modes=4, n_harm=5, p_min=1.0)}, "fit.n_modes 5 -> 4, and 1 more keys"),
+    ],
+)
+def test_what_differs_is_said_in_brief(old: dict[str, Any], new: dict[str, Any], words: str) -> None:
+    recipe = Recipe(SurveyConfig("name", "out", 1))
+    text = in_brief(differences(replace(recipe, **old), replace(recipe, **new)))
+    assert len(text) < 250
+    assert words in text
 
 
 def test_a_run_that_does_not_exist(tmp_path: Path) -> None:

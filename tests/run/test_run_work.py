@@ -44,7 +44,12 @@ def test_bisection_blames_the_stars_that_fail_alone() -> None:
 @pytest.mark.parametrize(
     ("error", "raised"),
     [
-        *((OSError(number, "no", "file"), OSError) for number in (errno.ENOSPC, errno.EROFS, errno.EDQUOT)),
+        *(
+            (OSError(number, "no", "file"), OSError)
+            for number in (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EIO, errno.ESTALE, errno.ENOENT)
+        ),
+        (ModuleNotFoundError("No module named 'scipy'"), RunError),
+        (ImportError("libcudart.so.12: cannot open shared object file"), RunError),
         (MemoryError(), RunError),
         (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes."), RunError),
         (InputError("a recipe"), InputError),

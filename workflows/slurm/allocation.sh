@@ -14,14 +14,21 @@
 #SBATCH --requeue
 #SBATCH --no-kill
 
+# A line that fails ends the job; what fails inside of a file or a function that it calls does not.
+failed() {
+    echo "spotcat: exit code $1 of a line of slurm.setup: $(sed -n "$2p" "$0")" >&2
+    exit 1
+}
+trap 'code=$?; [ ${#BASH_SOURCE[@]} -gt 1 ] || failed $code $LINENO' ERR
 module load python
+trap - ERR
 
 # What every process needs.
 export OPENBLAS_NUM_THREADS=1
 export OMP_NUM_THREADS=1
 export NPROC=1
 export JAX_PLATFORMS=cpu
-export JAX_COMPILATION_CACHE_DIR=/home/me/runs/demo/.jax-cache/jax-VERSION-cpu
+export JAX_COMPILATION_CACHE_DIR=/home/me/runs/demo/.jax-cache
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 export TF_CPP_MIN_LOG_LEVEL=3
@@ -55,7 +62,11 @@ driver=$!
 trap 'asked=yes; kill -TERM "$driver" 2>/dev/null' TERM
 asked=yes
 while [ "$asked" ]; do asked=; wait "$driver"; code=$?; done
-kill "$scheduler" "$workers" 2>/dev/null
+
+# A scheduler that is told to end tells its workers; srun would kill them, and say so.
+kill -TERM "$scheduler" 2>/dev/null
+for _ in $(seq 60); do kill -0 "$workers" 2>/dev/null || break; sleep 1; done
+kill "$workers" 2>/dev/null
 
 # 75: ended early through no fault of its own; above 128: killed.  What is done is kept.
 if { [ "$code" -eq 75 ] || [ "$code" -gt 128 ]; } && [ "$restarts" -lt 10 ] &&

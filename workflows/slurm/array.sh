@@ -13,14 +13,21 @@
 #SBATCH --open-mode=append
 #SBATCH --requeue
 
+# A line that fails ends the job; what fails inside of a file or a function that it calls does not.
+failed() {
+    echo "spotcat: exit code $1 of a line of slurm.setup: $(sed -n "$2p" "$0")" >&2
+    exit 1
+}
+trap 'code=$?; [ ${#BASH_SOURCE[@]} -gt 1 ] || failed $code $LINENO' ERR
 module load python
+trap - ERR
 
 # What every process needs.
 export OPENBLAS_NUM_THREADS=1
 export OMP_NUM_THREADS=1
 export NPROC=1
 export JAX_PLATFORMS=cpu
-export JAX_COMPILATION_CACHE_DIR=/home/me/runs/demo/.jax-cache/jax-VERSION-cpu
+export JAX_COMPILATION_CACHE_DIR=/home/me/runs/demo/.jax-cache
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 export TF_CPP_MIN_LOG_LEVEL=3

@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from spotcat.config import Recipe, Site
-from spotcat.run.folder import RunFolder, owned
+from spotcat.config import Recipe, Site, load_recipe
+from spotcat.run.changes import differences, in_brief
+from spotcat.run.folder import RunFolder, existing, owned
 from spotcat.run.stages import CatalogSummary, finalise_stage, fit_stage, require_sampler
+from spotcat.status import InputError
+
+INGESTED = ("input.", "clean.", "fit.min_points")
+"""The settings that decide what is in a store."""
 
 
 def fit_again(recipe: Recipe, site: Site, sampler: str, stars: tuple[str, ...]) -> CatalogSummary:
@@ -23,8 +28,8 @@ def fit_again(recipe: Recipe, site: Site, sampler: str, stars: tuple[str, ...]) 
         The catalog of these stars.
 
     Raises:
-        InputError: nothing is ingested, a star is not in the survey, blackjax is missing, or other stars were fitted
-            with this sampler before.
+        InputError: nothing is ingested, or it was ingested with other settings, a star is not in the survey, blackjax
+            is missing, or other stars were fitted with this sampler before.
         RunError: the fit could not be finished; starting it again goes on.
     """
     from spotcat.ingest.store import LightCurveStore
@@ -38,6 +43,7 @@ def fit_again(recipe: Recipe, site: Site, sampler: str, stars: tuple[str, ...]) 
         survey=replace(recipe.survey, output=str(output)),
         fit=replace(recipe.fit, sampler=sampler, stars=stars),
     )
+    _require_same_input(survey, recipe)
     # Before there is a folder: a mistyped name must not become the recipe that the right one differs from.
     chosen(LightCurveStore(survey.store).stars, again.fit)
     with owned(again) as folder:
@@ -45,3 +51,14 @@ def fit_again(recipe: Recipe, site: Site, sampler: str, stars: tuple[str, ...]) 
             folder.store.symlink_to(Path("..") / survey.store.name)
     fit_stage(again, site)
     return finalise_stage(again)
+
+
+def _require_same_input(survey: RunFolder, recipe: Recipe) -> None:
+    """Refuse settings of the input that the survey's light curves were not made with."""
+    changed = differences(load_recipe(existing(survey.path).recipe), recipe)
+    changed = {key: values for key, values in changed.items() if key.startswith(INGESTED)}
+    if changed:
+        raise InputError(
+            f"{survey.store}: was ingested with other settings ({in_brief(changed)}); fit with those, or ingest this "
+            f"recipe into another survey.output"
+        )

@@ -17,7 +17,12 @@ from spotcat.status import RunError, RunStopped
 
 if TYPE_CHECKING:
     from spotcat.run.plan import Chunk
+    from spotcat.run.watchdog import Terms
     from spotcat.run.work import ChunkResult
+
+
+NO_STAR = -1
+"""In place of a star where a worker process is tried without any."""
 
 
 def fit(run: Run, work: Work, chunks: list[Chunk], site: Site) -> None:
@@ -64,13 +69,17 @@ class _Fitting:
     """Fits chunks with an executor and counts what is done."""
 
     def __init__(self, run: Run, work: Work, site: Site, executor: Executor, progress: Progress) -> None:
-        from spotcat.run.work import process_chunk, try_fit
+        from spotcat.run.watchdog import Terms
+        from spotcat.run.work import load_engine, process_chunk, try_fit
 
         self._run, self._work, self._executor, self._progress = run, work, executor, progress
         self._stars = {chunk.name: chunk.star_ids for chunk in work.chunks}
         # The driver itself cannot be ended for taking too long.
         seconds = 0 if site.executor == "serial" else site.chunk_seconds
-        self._process, self._try = (self._guarded(seconds, fn) for fn in (process_chunk, try_fit))
+        terms = Terms(seconds, site.platform)
+        self._load, self._process, self._try = (
+            self._guarded(terms, fn) for fn in (load_engine, process_chunk, try_fit)
+        )
         self.n_chunks = self.n_stars = self.compiled = self.read_back = 0
         self.seconds = 0.0
 
@@ -86,11 +95,11 @@ class _Fitting:
         for chunk in self._begun(suspects):
             self._record(self._fit_suspect(chunk))
 
-    def _guarded(self, seconds: int, fn: Callable[[Path, Chunk], Any]) -> Callable[[Chunk], Any]:
+    def _guarded(self, terms: Terms, fn: Callable[[Path, Chunk], Any]) -> Callable[[Chunk], Any]:
         from spotcat.run.watchdog import guarded
 
         # Workers of a scheduler that runs already may be in another directory.
-        return partial(guarded, seconds, fn, self._run.folder.path.absolute())
+        return partial(guarded, terms, fn, self._run.folder.path.absolute())
 
     def _begun(self, chunks: Sequence[Chunk]) -> Iterator[Chunk]:
         """Chunks as they are handed out, none once the driver is asked to end."""
@@ -122,6 +131,11 @@ class _Fitting:
         outcome = self._alone(self._process, chunk)
         if not isinstance(outcome, WorkerDied):
             return outcome
+        if isinstance(self._alone(self._load, replace(chunk, star_ids=(NO_STAR,))), WorkerDied):
+            raise RunError(
+                "worker processes end when they load the fit, before any star; "
+                "see whether this installation works on the machines that they run on"
+            )
         LOG.info("fit: %s ends its worker processes; looking for the stars that do", chunk.name)
         deadly = find_deadly(lambda part: not isinstance(self._alone(self._try, part), WorkerDied), chunk)
         endless = tuple(star_id for star_id in deadly if hung(folder, replace(chunk, star_ids=(star_id,))))

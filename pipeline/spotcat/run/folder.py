@@ -6,13 +6,14 @@ One lock keeps drivers apart: exclusive for one that does all of the work, share
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from spotcat.config import Recipe, load_recipe, to_dict, write_config
+from spotcat.config import Recipe, load_recipe, write_config
+from spotcat.run.changes import differences, in_brief
 from spotcat.status import InputError, RunError
 from spotcat.text import system_path
 
@@ -155,7 +156,7 @@ def owned(recipe: Recipe) -> Iterator[RunFolder]:
     with _opened(recipe) as (folder, lock):
         if not lock.exclusive():
             raise InputError(f"{folder.path}: another spotcat is at work in this folder; wait until it ends")
-        _claim(folder, recipe)
+        _claim(folder, recipe, alone=True)
         yield folder
 
 
@@ -170,9 +171,10 @@ def joined(recipe: Recipe) -> Iterator[tuple[RunFolder, Lock]]:
         InputError, RunError: as `owned`, but for other drivers.
     """
     with _opened(recipe) as (folder, lock):
-        if not lock.exclusive():
+        alone = lock.exclusive()
+        if not alone:
             lock.shared()
-        _claim(folder, recipe)
+        _claim(folder, recipe, alone=alone)
         yield folder, lock
 
 
@@ -203,28 +205,39 @@ def is_running(folder: RunFolder) -> bool:
     return False
 
 
-def _claim(folder: RunFolder, recipe: Recipe) -> None:
-    """Write the recipe into a new folder, or compare it with the one that is there."""
+def _claim(folder: RunFolder, recipe: Recipe, *, alone: bool) -> None:
+    """Write the recipe into a new folder, or compare it with the one that is there.
+
+    What has produced nothing, such as a run whose globs match no file, keeps no other recipe out.
+    """
     if not folder.recipe.exists():
         write_config(recipe, folder.recipe)
         return
-    theirs, ours = to_dict(load_recipe(folder.recipe)), to_dict(recipe)
-    for settings in (theirs, ours):
-        # The same folder may be reached by another path.
-        del settings["survey"]["output"]
-    for key, (there, here) in _differences(theirs, ours).items():
-        raise InputError(
-            f"{folder.path}: belongs to another recipe, with {key} = {there!r} instead of {here!r}; "
-            f"choose another survey.output, or delete this folder to start again"
-        )
+    changed = differences(load_recipe(folder.recipe), recipe)
+    # The same folder may be reached by another path.
+    changed.pop("survey.output", None)
+    if not changed:
+        return
+    if alone and not _used(folder):
+        write_config(recipe, folder.recipe)
+        return
+    raise InputError(
+        f"{folder.path}: belongs to another recipe ({in_brief(changed)}); "
+        f"choose another survey.output, or delete this folder to start again"
+    )
 
 
-def _differences(first: Mapping[str, Any], second: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
-    """The dotted keys whose values differ, with both values."""
-    found: dict[str, tuple[Any, Any]] = {}
-    for key, value in first.items():
-        if isinstance(value, dict):
-            found |= _differences(value, second[key], f"{prefix}{key}.")
-        elif value != second[key]:
-            found[prefix + key] = (value, second[key])
-    return found
+def _used(folder: RunFolder) -> bool:
+    """Whether a run has produced anything here, or a job is about to."""
+    from spotcat.run.slurm import job_states
+
+    # A store under construction has another name; a link is to another run's.
+    stores = [path for path in folder.path.glob(f"{folder.store.name}*") if not path.is_symlink()]
+    results = [path for path in (folder.parts, folder.ledger, folder.catalog) if path.exists()]
+    if stores or results:
+        return True
+    try:
+        return bool(job_states(folder))
+    except RunError:
+        # There is a job, and nobody here who knows of it.
+        return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,12 +10,12 @@ from pathlib import Path
 
 from spotcat.config import Site
 from spotcat.run.cluster import on_gpus
-from spotcat.run.environment import ONE_GPU, dask_environment, environment
+from spotcat.run.environment import KEPT_AT, ONE_GPU, dask_environment, environment
 from spotcat.run.folder import RunFolder
 from spotcat.status import RunStopped
 
 _GRACE = 60
-"""How long the workers of a scheduler that is gone wait for another [s]."""
+"""How long the workers of a scheduler that is gone wait for another, and a job for its workers' end [s]."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Job:
 def render(job: Job) -> str:
     """The script of a job, as text."""
     body = _array if job.site.slurm.shape == "array" else _allocation
-    blocks = [_options(job), job.site.slurm.setup, _exports(job), body(job), _ending(job)]
+    blocks = [_options(job), _setup(job), _exports(job), body(job), _ending(job)]
     return "#!/bin/bash\n" + "\n".join("".join(f"{line}\n" for line in block) for block in map(list, blocks) if block)
 
 
@@ -83,9 +84,24 @@ def _options(job: Job) -> Iterator[str]:
     yield from (f"#SBATCH {option}" for option in slurm.options)
 
 
+def _setup(job: Job) -> Iterator[str]:
+    if not job.site.slurm.setup:
+        return
+    yield "# A line that fails ends the job; what fails inside of a file or a function that it calls does not."
+    yield "failed() {"
+    yield '    echo "spotcat: exit code $1 of a line of slurm.setup: $(sed -n "$2p" "$0")" >&2'
+    yield "    exit 1"
+    yield "}"
+    yield "trap 'code=$?; [ ${#BASH_SOURCE[@]} -gt 1 ] || failed $code $LINENO' ERR"
+    yield from job.site.slurm.setup
+    yield "trap - ERR"
+
+
 def _exports(job: Job) -> Iterator[str]:
     yield "# What every process needs."
     variables = environment(job.folder, job.site.platform)
+    # Each node adds what it can run: it need not be the kind of machine that submits.
+    variables[KEPT_AT] = os.environ.get(KEPT_AT) or str(job.folder.compiled)
     # Dask is silent on a terminal; in a job it has files to write to.
     del variables["DASK_LOGGING__DISTRIBUTED"]
     if job.site.slurm.shape == "allocation":
@@ -120,7 +136,11 @@ def _allocation(job: Job) -> Iterator[str]:
     yield '    --scheduler-file "$here/scheduler.json" &'
     yield "driver=$!"
     yield from _awaited()
-    yield 'kill "$scheduler" "$workers" 2>/dev/null'
+    yield ""
+    yield "# A scheduler that is told to end tells its workers; srun would kill them, and say so."
+    yield 'kill -TERM "$scheduler" 2>/dev/null'
+    yield f'for _ in $(seq {_GRACE}); do kill -0 "$workers" 2>/dev/null || break; sleep 1; done'
+    yield 'kill "$workers" 2>/dev/null'
 
 
 def _array(job: Job) -> Iterator[str]:

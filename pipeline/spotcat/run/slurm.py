@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from spotcat.config import Recipe, Site, write_config
 from spotcat.run.folder import RunFolder, existing, owned
+from spotcat.run.retry import forget_failed
 from spotcat.run.script import Job, render
 from spotcat.status import InputError, RunError
 
@@ -33,13 +35,14 @@ class Submission:
     script: str
 
 
-def submit(recipe: Recipe, site: Site, *, dry_run: bool = False) -> Submission:
+def submit(recipe: Recipe, site: Site, *, dry_run: bool = False, retry: bool = False) -> Submission:
     """Write the script of a job into the run folder, and submit it.
 
     Args:
         recipe: what to run.
         site: where; must have a ``[slurm]`` section with a shape.
         dry_run: write the script only.
+        retry: let the job fit again what failed in an ingested run.
 
     Raises:
         InputError: the site has no shape, the run folder is not usable, or a job of the run is in the queue.
@@ -52,7 +55,7 @@ def submit(recipe: Recipe, site: Site, *, dry_run: bool = False) -> Submission:
     with owned(recipe) as folder:
         waiting = job_states(folder)
         if waiting and not dry_run:
-            raise InputError(f"{folder.path}: {waiting[0]}; wait, or `spotcat cancel {folder.path}`")
+            raise InputError(f"{folder.path}: {waiting[0]}; wait, or `spotcat cancel {pasted(folder.path)}`")
         # Each task of an array starts its own workers; those of an allocation come by the scheduler's file.
         site = replace(site, executor="local", workers=site.slurm.workers_per_node, scheduler_file="")
         job = Job(recipe.survey.name, RunFolder(folder.path.absolute()), site, Path.cwd(), sys.executable)
@@ -61,9 +64,18 @@ def submit(recipe: Recipe, site: Site, *, dry_run: bool = False) -> Submission:
         write_config(site, job.site_file)
         if dry_run:
             return Submission("", str(script))
+        if retry:
+            forget_failed(folder, recipe, site)
         submission = Submission(_slurm("sbatch", "--parsable", script).strip().split(";")[0], str(script))
         write_file(folder.slurm / _JOB, json.dumps(asdict(submission)).encode())
     return submission
+
+
+def pasted(path: str | Path) -> str:
+    """A path as a word of a command that a person can paste into a shell."""
+    text = str(path)
+    # It must not look like an option.
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
 def job_states(folder: RunFolder) -> list[str]:

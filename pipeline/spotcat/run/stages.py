@@ -26,6 +26,7 @@ from spotcat.run.folder import Lock, RunFolder, joined, owned
 from spotcat.run.forecast import forecast_of
 from spotcat.run.mapping import mapping
 from spotcat.run.progress import LOG, Progress, logged
+from spotcat.run.retry import forget_failed
 from spotcat.run.stop import stoppable
 from spotcat.run.survey import Run, Share, Work, load_work
 from spotcat.status import InputError, Status
@@ -40,12 +41,13 @@ class CatalogSummary:
     statuses: dict[str, int]
 
 
-def run_survey(recipe: Recipe, site: Site) -> CatalogSummary:
+def run_survey(recipe: Recipe, site: Site, *, retry: bool = False) -> CatalogSummary:
     """Do everything from light curves to catalog that is not done yet.
 
     Args:
         recipe: what to run.
         site: where to run it.
+        retry: count what failed as not done.
 
     Raises:
         InputError: the input or the run folder is not usable, or another recipe's.
@@ -53,6 +55,8 @@ def run_survey(recipe: Recipe, site: Site) -> CatalogSummary:
     """
     with _driving(recipe, site) as run:
         _ingest(run, site)
+        if retry:
+            forget_failed(run.folder, recipe, site)
         _fit(run, site)
         return _finalise(run)
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import faulthandler
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from spotcat.atomic import writing
-from spotcat.run.environment import check_device
+from spotcat.run.environment import adopt
 from spotcat.run.executors import WorkerDied
 from spotcat.run.folder import RunFolder
 from spotcat.run.plan import Chunk
@@ -20,22 +20,29 @@ from spotcat.run.plan import Chunk
 R = TypeVar("R")
 
 
-def guarded(seconds: int, fn: Callable[[Path, Chunk], R], run_folder: Path, chunk: Chunk) -> R | WorkerDied[Chunk]:
-    """Call a function on a chunk; this process ends if that takes too long.
+class Terms(NamedTuple):
+    """How a call is made: it may take so many seconds (0 is any), and JAX computes on cpu or cuda."""
+
+    seconds: int
+    platform: str
+
+
+def guarded(terms: Terms, fn: Callable[[Path, Chunk], R], run_folder: Path, chunk: Chunk) -> R | WorkerDied[Chunk]:
+    """Call a function on a chunk in the environment that it needs; this process ends if that takes too long.
 
     A call that hung once is not made again before `forget`: each attempt costs a worker the whole time.
 
     Args:
-        seconds: the longest time that the call may take [s]; 0 is any.
+        terms: of the call.
         fn: takes the run folder and the chunk.
         run_folder: the run's folder; gets the stacks of a process that hung.
         chunk: the stars.
 
     Raises:
-        RunError: the run folder cannot be written, or this worker sees other workers' GPUs.
+        RunError: the run folder cannot be written, or this worker sees other workers' GPUs or none.
     """
-    check_device()
-    if not seconds:
+    adopt(RunFolder(run_folder), terms.platform)
+    if not terms.seconds:
         return fn(run_folder, chunk)
     traces = _traces(RunFolder(run_folder), chunk)
     if hung(RunFolder(run_folder), chunk):
@@ -44,7 +51,7 @@ def guarded(seconds: int, fn: Callable[[Path, Chunk], R], run_folder: Path, chun
         traces.parent.mkdir(exist_ok=True)
         stream = traces.open("w", encoding="utf-8")
     with stream:
-        faulthandler.dump_traceback_later(seconds, exit=True, file=stream)
+        faulthandler.dump_traceback_later(terms.seconds, exit=True, file=stream)
         try:
             return fn(run_folder, chunk)
         finally:

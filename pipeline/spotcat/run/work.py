@@ -6,9 +6,9 @@ in one step, and its bytes are the same.
 
 from __future__ import annotations
 
-import errno
 import re
 import resource
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-_DISK = (errno.ENOSPC, errno.EROFS, errno.EDQUOT)
 _DEADLY = "the fit ended its process every time"
 _ENDLESS = "the fit did not end"
 
@@ -82,7 +81,8 @@ def process_chunk(run_folder: Path, chunk: Chunk) -> ChunkResult:
 
     Raises:
         InputError: the recipe or the store is missing or incomplete.
-        RunError: the store is damaged, the part cannot be written, or memory or disk space ran out.
+        RunError: the store is damaged, the part cannot be written, memory or disk space ran out, or this machine
+            cannot fit.
     """
     started = monotonic()
     folder = RunFolder(run_folder)
@@ -115,6 +115,22 @@ def try_fit(run_folder: Path, chunk: Chunk) -> None:
         pass
 
 
+def load_engine(*_: object) -> None:
+    """Load the fit and compute with its device, before any star: what fails here fails for all of them.
+
+    It takes what the other functions take, a run folder and a chunk, and needs neither.
+
+    Raises:
+        RunError: a library is missing or broken, or JAX cannot compute on the device that it was told to.
+    """
+    try:
+        from spotcat.fit import engine  # noqa: F401
+        from spotcat.fit.compiled import require_device
+    except Exception as error:
+        raise RunError(_about_this_machine("cannot load the fit", error)) from error
+    require_device()
+
+
 def find_deadly(survives: Callable[[Chunk], bool], chunk: Chunk) -> tuple[int, ...]:
     """The stars that end the process they are fitted in, found by halving a chunk that does.
 
@@ -139,8 +155,8 @@ def bisect(fit: Callable[[Sequence[T]], R], stars: Sequence[T]) -> Iterator[tupl
         Stars that were fitted together with their result, or a single star with its exception.
 
     Raises:
-        OSError: the disk is full or read-only, which is no star's fault.
-        RunError: memory ran out.
+        OSError: a file or a disk failed, which is no star's fault.
+        RunError: memory ran out, a library is missing, or the device computes no more.
     """
     try:
         outcome: R | Exception = fit(stars)
@@ -163,7 +179,7 @@ def _fitted(
     spec = chunk.spec
     if spec is None or not alive:
         return
-    # Outside of the bisection: an installation without JAX is no star's fault.
+    load_engine()
     from spotcat.fit.engine import fit_stars
 
     def fit(stars: Sequence[LightCurve]) -> FitTable:
@@ -179,6 +195,7 @@ def _program_count(chunk: Chunk) -> Callable[[], tuple[int, int]]:
     """Counts this process's compilations; a chunk without a fit does not load JAX for it."""
     if chunk.spec is None:
         return lambda: (0, 0)
+    load_engine()
     from spotcat.fit.compiled import compilations
 
     return compilations
@@ -233,11 +250,23 @@ def _halves(items: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
 
 
 def _blame_no_star(error: Exception) -> None:
-    """Raise where the machine failed, not the star."""
-    if isinstance(error, OSError) and error.errno in _DISK:
+    """Raise where the machine or the installation failed, not the star."""
+    from spotcat.fit.compiled import require_device
+
+    # The fit works on arrays: whatever it wants of a file is not a star's.
+    if isinstance(error, OSError):
         raise error
+    if isinstance(error, ImportError):
+        raise RunError(_about_this_machine("lacks a library of the fit", error)) from error
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         raise RunError("a fit ran out of memory; use fewer workers or a smaller fit.max_points") from error
+    # A device that is gone fails every star.
+    require_device()
+
+
+def _about_this_machine(words: str, error: Exception) -> str:
+    reason = " ".join(str(error).split())[:300]
+    return f"{socket.gethostname()} {words} ({type(error).__name__}: {reason}); mend the installation and run again"
 
 
 def _sentence(error: Exception) -> str:
