@@ -46,7 +46,7 @@ def require_device() -> None:
         found = jax.default_backend()
         jax.block_until_ready(jax.numpy.zeros(1) + 1)
     except Exception as error:
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        reason = " ".join(str(error).split())[:300] or "there is no such device, or JAX's plugin for it is missing"
         raise RunError(
             f"{socket.gethostname()}: JAX cannot compute on {wanted or 'its device'} ({reason}); "
             f"install spotcat's extra for it and see its driver, or choose a site with another platform"
