@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,12 +53,14 @@ def test_the_activity_of_drivers(tmp_path: Path) -> None:
     (dead,) = folder.events.iterdir()
     lines = [
         {"event": "chunk began", "chunk": "c0", "stars": 4},
+        {"event": "fitting", "workers": 7},
         {"event": "chunk done", "chunk": "c0", "stars": 4, "n_failed": 2, "n_deadly": 1},
         {"event": "chunk began", "chunk": "c1", "stars": 4},
     ]
     now = datetime.now(UTC).isoformat()
     dead.write_text("".join(json.dumps({"time": now, **line}) + "\n" for line in lines))
     with recorded(folder.events) as events:
+        events.note("fitting", workers=2)
         for name in ("c1", "c2", "c3"):
             events.note("chunk began", chunk=name, stars=4)
         events.note("workers died", chunk="c3")
@@ -65,19 +68,27 @@ def test_the_activity_of_drivers(tmp_path: Path) -> None:
         found = activity(folder, {"c0", "c1"})
         assert (found.drivers, found.n_running, found.n_failed, found.n_deadly) == (1, 4, 3, 1)
         assert found.rate > 0
+        assert found.n_workers == 2
+        assert (found.spent.keys(), found.recent, found.results.keys()) == ({"c2"}, {"c1"}, {"c0", "c1"})
+        assert 0 <= found.spent["c2"] < 60
         # What the ledger does not have does not count.
         assert activity(folder, {"c1"}).n_failed == 1
-    assert activity(folder, {"c0", "c1"}) == Activity(n_failed=3, n_deadly=1)
+    found = activity(folder, {"c0", "c1"})
+    assert found == Activity(n_failed=3, n_deadly=1, results=found.results)
 
 
 def test_a_status_in_words() -> None:
-    status = RunStatus("tiny", True, 20, 8, 5, 2, 61.0, False, "", Activity(2, 8, 3, 1, 0.5))
+    status = RunStatus("tiny", True, 20, 8, 5, 2, 61.0, False, "", Activity(2, 8, 3, 1, 0.5), 24.2)
     assert status.lines() == [
         "tiny: 8 of 20 stars and 2 of 5 chunks fitted in 61 s of work; at work",
         "8 stars at work under 2 drivers",
         "3 stars failed, 1 of them quarantined",
-        "0.5 stars/s, 0:00:24 left",
+        "0.5 stars/s so far, about 0:00:24 left",
     ]
+    ended = replace(status, running=False, left=None)
+    assert ended.lines()[2] == (
+        "3 stars failed, 1 of them quarantined; `spotcat run RECIPE --retry-failed` fits them again"
+    )
     assert RunStatus("tiny", False).lines() == ["tiny: nothing ingested yet"]
 
 

@@ -69,18 +69,31 @@ def test_a_forecast_of_what_is_left(tmp_path: Path, stars: Path, undisturbed: Pa
     recipe = load_recipe(write_recipe(tmp_path / "tiny.toml", stars, folder))
     site = Site(slurm=SlurmConfig("array", nodes=2, workers_per_node=3, walltime="00:10:00"))
     found = forecast(recipe, site)
-    assert (found.n_stars, found.n_fitted, found.n_buckets, found.n_chunks, found.work) == (12, 10, 1, (4, 0), 0)
+    assert (found.n_stars, found.n_fitted, found.n_buckets, found.n_chunks, found.estimate.work) == (
+        12,
+        10,
+        1,
+        (4, 0),
+        0,
+    )
     assert (found.n_workers, found.n_nodes, found.walltime) == (6, 2, 600)
     assert found.memory > 100
     shutil.rmtree(folder / "ledger")
+    learned = json.loads((folder / "report.json").read_text())
+    assert learned["program_seconds"]["compiled"] > 0
     whole = forecast(recipe, site)
     assert whole.n_chunks == (4, 4)
     (folder / "ledger").mkdir()
     shutil.copy(undisturbed / "ledger" / "chunk-00000.json", folder / "ledger")
-    assert 0 < forecast(recipe, site).work < whole.work
-    # Without a chunk that was timed, the stored figure: a tenth of a second for 300 points.
+    left = forecast(recipe, site)
+    assert 0 < left.estimate.work < whole.estimate.work
+    # The programs are there, and every worker with a chunk must load them.
+    assert (left.programs, whole.programs) == (0, learned["programs_compiled"])
+    assert 0 < left.estimate.programs < whole.estimate.programs
+    # Without a chunk that was timed, the stored figures: a tenth of a second for 300 points.
     shutil.rmtree(folder / "events")
-    assert forecast(recipe, site).work == pytest.approx(6 * 0.1 * N_POINTS / 300, rel=0.01)
+    stored = forecast(recipe, site).estimate
+    assert stored.work - stored.programs == pytest.approx(6 * 0.1 * N_POINTS / 300, rel=0.01)
     words = "\n".join(forecast(recipe, site).lines())
     assert "12 stars, 10 of them fitted in 1 buckets" in words
     assert "4 chunks, 3 of them not done" in words

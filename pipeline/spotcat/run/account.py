@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from spotcat import __version__
-from spotcat.run.events import read_events
+from spotcat.run.events import chunk_results, read_events
 from spotcat.run.folder import RunFolder
+from spotcat.run.prices import learn
 from spotcat.run.survey import Work
 
 _LIBRARIES = ("jax", "jaxlib", "numpy", "scipy", "dask", "distributed", "xarray", "zarr", "astropy", "lightkurve")
@@ -65,11 +66,18 @@ def account(folder: RunFolder, work: Work) -> dict[str, Any]:
         "utilisation": round(sum(event["work"] for event in fits) / offered, 3) if offered else None,
         "worker_memory_mib": max((event["memory"] for event in done), default=None),
         "programs_compiled": sum(event["compiled"] for event in done),
+        "program_seconds": _program_seconds(work, done),
         "padding": round(work.padding, 3),
         "versions": {name: version(name) for name in _LIBRARIES}
         | {"spotcat": __version__, "python": platform.python_version()},
         "hashes": work.hashes,
     }
+
+
+def _program_seconds(work: Work, done: list[dict[str, Any]]) -> dict[str, float]:
+    """What this run's programs cost each, to compile and to load; a stored price where it did not do so."""
+    prices = learn(work.chunks, chunk_results(done))
+    return {"compiled": round(prices.compiled, 1), "read_back": round(prices.read_back, 1)}
 
 
 def _forecast(event: dict[str, Any]) -> dict[str, float]:

@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,6 +74,11 @@ def read_events(path: Path) -> list[dict[str, Any]]:
         with suppress(ValueError):
             events.append(json.loads(line))
     return events
+
+
+def chunk_results(events: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What drivers noted of chunks when they were done, the last word on each, by chunk."""
+    return {event["chunk"]: event for event in events if event["event"] == "chunk done"}
 
 
 def is_open(path: Path) -> bool:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from spotcat.config import Site
 from spotcat.run.executors import Executor, WorkerDied, make_executor
+from spotcat.run.forecast import results_of
+from spotcat.run.prices import Now, estimate, learn, loaded_by
 from spotcat.run.progress import LOG, Progress
 from spotcat.run.survey import Run, Work
 from spotcat.status import RunError, RunStopped
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from spotcat.run.watchdog import Terms
     from spotcat.run.work import ChunkResult
 
+
+_TOLD_EVERY = 5.0
+"""How often the time left is estimated anew [s]."""
 
 NO_STAR = -1
 """In place of a star where a worker process is tried without any."""
@@ -46,12 +51,16 @@ def fit(run: Run, work: Work, chunks: list[Chunk], site: Site) -> None:
     groups = [[chunk for chunk in chunks if (chunk.name in pilots) is first] for first in (True, False)]
     started = monotonic()
     n_done = sum(len(chunk.star_ids) for chunk in work.chunks if chunk.name in work.done)
+    n_stars = n_done + sum(len(chunk.star_ids) for chunk in chunks)
+    clock = _Clock(run, work, chunks)
     with (
-        Progress("fit", "stars", n_done + sum(len(chunk.star_ids) for chunk in chunks), n_done) as progress,
+        Progress("fit", "stars", n_stars, n_done, left=clock.left) as progress,
         make_executor(site, len(chunks)) as executor,
         run.stop.awaited(),
     ):
-        fitting = _Fitting(run, work, site, executor, progress)
+        clock.executor = executor
+        run.events.note("fitting", workers=executor.n_workers)
+        fitting = _Fitting(run, work, site, executor, progress, clock)
         for group in groups:
             fitting.fit(group)
     if fitting.n_chunks < len(chunks):
@@ -65,14 +74,56 @@ def fit(run: Run, work: Work, chunks: list[Chunk], site: Site) -> None:
     LOG.info("fit: %.0f %% of the search grids is padding", 100 * work.padding)
 
 
+class _Clock:
+    """Tells how long the rest of a fit will take, from what its chunks took so far.
+
+    Attributes:
+        executor: who does the work.
+    """
+
+    def __init__(self, run: Run, work: Work, chunks: Sequence[Chunk]) -> None:
+        self.executor: Executor | None = None
+        self._work = work
+        self._earlier = results_of(run.folder)
+        self._waiting = {chunk.name: chunk for chunk in chunks}
+        self._began: dict[str, float] = {}
+        self._own: dict[str, dict[str, Any]] = {}
+        self._told = (-_TOLD_EVERY, 0.0)
+
+    def begin(self, chunk: Chunk) -> None:
+        """A chunk is handed out."""
+        self._began[chunk.name] = monotonic()
+
+    def end(self, result: ChunkResult) -> None:
+        """A chunk is done."""
+        self._own[result.name] = result.events()
+        for noted in (self._began, self._waiting):
+            noted.pop(result.name, None)
+
+    def left(self) -> float:
+        """The time left [s]."""
+        then, left = self._told
+        now = monotonic()
+        if now - then < _TOLD_EVERY:
+            return max(left - (now - then), 0.0)
+        at = Now({name: now - began for name, began in self._began.items()}, loaded_by(self._work.chunks, self._own))
+        prices = learn(self._work.chunks, self._earlier | self._own)
+        pilots = {chunk.name for chunk in self._work.pilots}
+        n_workers = self.executor.n_workers if self.executor else 1
+        left = estimate(list(self._waiting.values()), pilots, prices, n_workers, at).wall
+        self._told = (now, left)
+        return left
+
+
 class _Fitting:
     """Fits chunks with an executor and counts what is done."""
 
-    def __init__(self, run: Run, work: Work, site: Site, executor: Executor, progress: Progress) -> None:
+    def __init__(self, run: Run, work: Work, site: Site, executor: Executor, progress: Progress, clock: _Clock) -> None:
         from spotcat.run.watchdog import Terms
         from spotcat.run.work import load_engine, process_chunk, try_fit
 
         self._run, self._work, self._executor, self._progress = run, work, executor, progress
+        self._clock = clock
         self._stars = {chunk.name: chunk.star_ids for chunk in work.chunks}
         # The driver itself cannot be ended for taking too long.
         seconds = 0 if site.executor == "serial" else site.chunk_seconds
@@ -107,12 +158,14 @@ class _Fitting:
             if self._run.stop.requested:
                 return
             self._run.events.note("chunk began", chunk=chunk.name, stars=len(chunk.star_ids))
+            self._clock.begin(chunk)
             yield chunk
 
     def _record(self, result: ChunkResult) -> None:
         stars = {star_id: self._work.inputs[star_id] for star_id in self._stars[result.name]}
         self._work.ledger.record(result.name, stars, result.checksum, result.seconds)
         self._run.events.note("chunk done", **result.events())
+        self._clock.end(result)
         self._progress.add(result.n_stars)
         self.n_chunks += 1
         self.n_stars += result.n_stars

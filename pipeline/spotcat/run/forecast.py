@@ -1,32 +1,21 @@
-"""What a run will take, before it is submitted: time from the chunks that are done, or from a stored benchmark."""
+"""What a run will take, before it is submitted."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from statistics import median
-from typing import TYPE_CHECKING
+from typing import Any
 
 from spotcat.config import Recipe, Site, seconds
 from spotcat.run.cluster import n_workers
-from spotcat.run.events import read_events
+from spotcat.run.events import chunk_results, read_events
 from spotcat.run.folder import RunFolder, existing
+from spotcat.run.prices import Estimate, estimate, learn
 from spotcat.run.progress import hours
 from spotcat.run.script import workers_on_a_node
 from spotcat.run.survey import Work, load_work
-
-if TYPE_CHECKING:
-    from spotcat.fit.buckets import BucketSpec
-    from spotcat.run.plan import Chunk
-
-_SECONDS = 0.1 / 300
-"""Time of one core for each star and grid point [s]: tests/benchmarks/RESULTS.md, 300 points."""
-
-_PROGRAMS = 4
-"""Programs of a bucket, as a rule; grids shorter than the bucket's need more."""
 
 _MEMORY = 2048
 """What a worker may need where nothing was measured [MiB]."""
@@ -48,7 +37,8 @@ class Forecast:
         n_buckets: grids that they are fitted on.
         n_chunks: chunks, and those that are not done.
         padding: fraction of the grids that lies beyond the light curves.
-        work: time of all workers for what is not done [s].
+        programs: programs that are not compiled.
+        estimate: the time that what is not done will take.
         measured: chunks that this time comes from; 0 is the stored benchmark.
         memory: of a worker [MiB].
         n_nodes: nodes of the site.
@@ -63,7 +53,8 @@ class Forecast:
     n_buckets: int
     n_chunks: tuple[int, int]
     padding: float
-    work: float
+    programs: int
+    estimate: Estimate
     measured: int
     memory: int
     n_nodes: int
@@ -74,19 +65,19 @@ class Forecast:
 
     def figures(self) -> dict[str, float]:
         """What the run report compares with what was measured."""
-        return {"worker_seconds": self.work, "memory": self.memory, "disk": self.disk, "files": self.n_files}
+        return {"worker_seconds": self.estimate.work, "memory": self.memory, "disk": self.disk, "files": self.n_files}
 
     def lines(self) -> list[str]:
         """The forecast in words."""
         source = f"from {self.measured} chunks of this run" if self.measured else "from the stored benchmark"
-        wall = self.work / self.n_workers
+        work, wall = self.estimate.work, self.estimate.wall
         lines = [
             f"{self.n_stars} stars, {self.n_fitted} of them fitted in {self.n_buckets} buckets; "
             f"{100 * self.padding:.0f} % of the grids is padding",
             f"{self.n_chunks[0]} chunks, {self.n_chunks[1]} of them not done; "
-            f"about {_PROGRAMS * self.n_buckets} programs to compile",
-            f"{hours(self.work)} of work ({source}): {hours(wall)} on {self.n_workers} workers, "
-            f"{wall * self.n_nodes / 3600:.2g} node-hours",
+            f"about {self.programs} programs to compile",
+            f"{hours(work)} of work ({source}), {hours(self.estimate.programs)} of it to compile and load programs: "
+            f"{hours(wall)} on {self.n_workers} workers, {wall * self.n_nodes / 3600:.2g} node-hours",
             f"{self.memory} MiB for each worker; {self.disk / 2**20:.0f} MiB in {self.n_files} files in the end",
         ]
         if self.walltime and wall > self.walltime:
@@ -111,47 +102,30 @@ def forecast_of(folder: RunFolder, work: Work, recipe: Recipe, site: Site) -> Fo
     fitted = [chunk for chunk in work.chunks if chunk.spec]
     slurm = site.slurm
     jobs = bool(slurm.shape)
-    results = _results(folder)
-    costs = _costs(work, results)
+    results = results_of(folder)
+    prices = learn(work.chunks, results)
+    n = slurm.nodes * workers_on_a_node(site) if jobs else n_workers(site)
     return Forecast(
         n_stars=sum(len(chunk.star_ids) for chunk in work.chunks),
         n_fitted=sum(len(chunk.star_ids) for chunk in fitted),
         n_buckets=len({chunk.spec for chunk in fitted}),
         n_chunks=(len(work.chunks), len(work.missing)),
         padding=work.padding,
-        work=sum(_cost(chunk, costs) for chunk in work.missing),
-        measured=len(costs),
+        programs=round(sum(prices.count(chunk.spec) for chunk in work.pilots if chunk.spec)),
+        estimate=estimate(work.missing, {chunk.name for chunk in work.pilots}, prices, n),
+        measured=len(prices.grids),
         memory=max((int(result["memory"]) for result in results.values()), default=_MEMORY),
         n_nodes=slurm.nodes if jobs else 1,
-        n_workers=slurm.nodes * workers_on_a_node(site) if jobs else n_workers(site),
+        n_workers=n,
         walltime=seconds(slurm.walltime) if jobs else 0,
         disk=_disk(folder, work, recipe.fit.n_period),
         n_files=sum(len(files) for _, _, files in os.walk(folder.store)) + 2 * len(work.chunks) + _CATALOG_FILES,
     )
 
 
-def _results(folder: RunFolder) -> dict[str, dict[str, float]]:
-    """What the drivers noted of chunks that are done."""
-    events = [event for path in folder.events.glob("*.jsonl") for event in read_events(path)]
-    return {event["chunk"]: event for event in events if event["event"] == "chunk done"}
-
-
-def _costs(work: Work, results: dict[str, dict[str, float]]) -> list[tuple[BucketSpec, float]]:
-    """Bucket, and time for each star and grid point, of the chunks that neither compiled nor read a program."""
-    warm = {name: result for name, result in results.items() if not result["compiled"] + result["read_back"]}
-    return [
-        (chunk.spec, warm[chunk.name]["seconds"] / (chunk.spec.n_time * len(chunk.star_ids)))
-        for chunk in work.chunks
-        if chunk.spec and chunk.name in warm
-    ]
-
-
-def _cost(chunk: Chunk, costs: Sequence[tuple[BucketSpec, float]]) -> float:
-    """Time that a chunk will take [s]: that of its bucket, or of all, in proportion to its grid."""
-    if not chunk.spec:
-        return 0.0
-    own = [cost for spec, cost in costs if spec == chunk.spec] or [cost for _, cost in costs] or [_SECONDS]
-    return median(own) * chunk.spec.n_time * len(chunk.star_ids)
+def results_of(folder: RunFolder) -> dict[str, dict[str, Any]]:
+    """What the drivers of a run noted of chunks that are done."""
+    return chunk_results(event for path in sorted(folder.events.glob("*.jsonl")) for event in read_events(path))
 
 
 def _disk(folder: RunFolder, work: Work, n_period: int) -> int:

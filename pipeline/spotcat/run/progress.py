@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
@@ -28,13 +28,23 @@ class Progress:
         total: items of the stage.
         done: those that an earlier run did; they do not count for the rate.
         stream: where to show it; standard error if None.
+        left: tells the time left [s]; as the rate so far has it if None.
     """
 
-    def __init__(self, stage: str, unit: str, total: int, done: int = 0, stream: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        stage: str,
+        unit: str,
+        total: int,
+        done: int = 0,
+        stream: TextIO | None = None,
+        left: Callable[[], float] | None = None,
+    ) -> None:
         self._stage, self._unit = stage, unit
         self._total = total
         self._done = self._before = done
         self._stream = sys.stderr if stream is None else stream
+        self._left = left
         self._moving = self._stream.isatty()
         self._every = _TERMINAL_EVERY if self._moving else _LINE_EVERY
         self._started = self._shown = monotonic()
@@ -65,7 +75,8 @@ class Progress:
         rate = (self._done - self._before) / max(monotonic() - self._started, 1e-9)
         if rate == 0:
             return text
-        return f"{text}, {rate:.3g}/s, {hours((self._total - self._done) / rate)} left"
+        left = self._left() if self._left else (self._total - self._done) / rate
+        return f"{text}, {rate:.3g}/s, {hours(left)} left"
 
     def _show(self) -> None:
         self._shown = monotonic()

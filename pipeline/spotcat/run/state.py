@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from spotcat.config import load_recipe
-from spotcat.run.events import is_open, read_events
+from spotcat.run.events import chunk_results, is_open, read_events
 from spotcat.run.folder import RunFolder, existing, is_running
+from spotcat.run.prices import Now, estimate, learn, loaded_by
 from spotcat.run.progress import hours
 from spotcat.run.stages import catalog_attributes, is_current
-from spotcat.run.survey import load_work
+from spotcat.run.survey import Work, load_work
 from spotcat.status import InputError
 
 
@@ -27,6 +28,10 @@ class Activity:
         n_failed: stars whose fit failed.
         n_deadly: those of them that were left out because they killed their process or did not end.
         rate: stars that the drivers alive finish [1/s].
+        n_workers: the processes that these work with, as far as they said.
+        spent: by chunk that is handed out how long ago that was [s].
+        results: by chunk what a driver noted when it was done.
+        recent: those of them that drivers alive have done.
     """
 
     drivers: int = 0
@@ -34,6 +39,10 @@ class Activity:
     n_failed: int = 0
     n_deadly: int = 0
     rate: float = 0.0
+    n_workers: int = 0
+    spent: dict[str, float] = field(default_factory=dict)
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    recent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,7 @@ class RunStatus:
         finished: whether the catalog holds all of it.
         changed: why the run cannot go on, or empty.
         activity: what its drivers do and what failed.
+        left: time until all stars are fitted [s]; None where no driver is fitting.
     """
 
     name: str
@@ -63,12 +73,7 @@ class RunStatus:
     finished: bool = False
     changed: str = ""
     activity: Activity = field(default_factory=Activity)
-
-    @property
-    def left(self) -> float | None:
-        """Time until all stars are fitted [s]; None where no driver has finished a chunk."""
-        rate = self.activity.rate
-        return (self.n_stars - self.n_done) / rate if rate > 0 else None
+    left: float | None = None
 
     def lines(self) -> list[str]:
         """The status in words."""
@@ -86,9 +91,10 @@ class RunStatus:
         if act.n_running:
             lines.append(f"{act.n_running} stars at work under {act.drivers} drivers")
         if act.n_failed:
-            lines.append(f"{act.n_failed} stars failed, {act.n_deadly} of them quarantined")
+            again = "" if self.running else "; `spotcat run RECIPE --retry-failed` fits them again"
+            lines.append(f"{act.n_failed} stars failed, {act.n_deadly} of them quarantined{again}")
         if self.left is not None:
-            lines.append(f"{act.rate:.3g} stars/s, {hours(self.left)} left")
+            lines.append(f"{act.rate:.3g} stars/s so far, about {hours(self.left)} left")
         return [*lines, self.changed] if self.changed else lines
 
 
@@ -110,6 +116,7 @@ def status_of(run_folder: str | Path) -> RunStatus:
         changed = ""
     except InputError as error:
         changed = str(error)
+    acting = activity(folder, {chunk.name for chunk in planned})
     return replace(
         begun,
         n_stars=sum(len(chunk.star_ids) for chunk in work.chunks),
@@ -119,36 +126,67 @@ def status_of(run_folder: str | Path) -> RunStatus:
         seconds=sum(work.done[chunk.name].seconds for chunk in planned),
         finished=not work.missing and is_current(folder, catalog_attributes(recipe, work)),
         changed=changed,
-        activity=activity(folder, {chunk.name for chunk in planned}),
+        activity=acting,
+        left=_left(work, acting) if acting.n_workers else None,
     )
+
+
+def _left(work: Work, acting: Activity) -> float:
+    """Time until all stars are fitted [s]."""
+    recent = {name: acting.results[name] for name in acting.recent}
+    now = Now(acting.spent, loaded_by(work.chunks, recent))
+    prices = learn(work.chunks, acting.results)
+    return estimate(work.missing, {chunk.name for chunk in work.pilots}, prices, acting.n_workers, now).wall
 
 
 def activity(folder: RunFolder, done: set[str]) -> Activity:
     """What a run's drivers do, and what failed in the chunks that are done."""
-    drivers, n_running, rate = 0, 0, 0.0
+    drivers, n_workers, rate = 0, 0, 0.0
     results: dict[str, dict[str, Any]] = {}
+    running: dict[str, dict[str, Any]] = {}
+    recent: set[str] = set()
     for path in sorted(folder.events.glob("*.jsonl")):
         alive = is_open(path)
         events = read_events(path)
-        results |= {event["chunk"]: event for event in events if event["event"] == "chunk done"}
+        own = chunk_results(events)
+        results |= own
         if alive:
+            out = _handed_out(events)
             drivers += 1
-            n_running += _at_work(events)
             rate += _rate(events)
+            running |= out
+            recent |= own.keys()
+            # Workers may have joined since.
+            n_workers += max([len(out), *(event["workers"] for event in events if event["event"] == "fitting")])
     known = [result for name, result in results.items() if name in done]
     failed, deadly = (sum(result[name] for result in known) for name in ("n_failed", "n_deadly"))
-    return Activity(drivers, n_running, failed, deadly, rate)
+    return Activity(
+        drivers,
+        sum(event["stars"] for event in running.values()),
+        failed,
+        deadly,
+        rate,
+        n_workers,
+        {name: _ago(event) for name, event in running.items()},
+        results,
+        frozenset(recent),
+    )
 
 
-def _at_work(events: Iterable[dict[str, Any]]) -> int:
-    """Stars of the chunks that a driver has handed out."""
-    out: dict[str, int] = {}
+def _handed_out(events: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The chunks that a driver has handed out, with the events that say so."""
+    out: dict[str, dict[str, Any]] = {}
     for event in events:
         if event["event"] == "chunk began":
-            out[event["chunk"]] = event["stars"]
+            out[event["chunk"]] = event
         elif event["event"] in ("chunk done", "workers died"):
             out.pop(event["chunk"], None)
-    return sum(out.values())
+    return out
+
+
+def _ago(event: dict[str, Any]) -> float:
+    """Time since an event [s]."""
+    return (datetime.now(UTC) - datetime.fromisoformat(event["time"])).total_seconds()
 
 
 def _rate(events: Iterable[dict[str, Any]]) -> float:
@@ -156,5 +194,4 @@ def _rate(events: Iterable[dict[str, Any]]) -> float:
     chunks = [event for event in events if event["event"].startswith("chunk ")]
     if not chunks:
         return 0.0
-    spent = datetime.now(UTC) - datetime.fromisoformat(chunks[0]["time"])
-    return sum(e["stars"] for e in chunks if e["event"] == "chunk done") / max(spent.total_seconds(), 1e-3)
+    return sum(e["stars"] for e in chunks if e["event"] == "chunk done") / max(_ago(chunks[0]), 1e-3)
