@@ -117,6 +117,47 @@ def test_cancelled_then_submitted_in_the_other_shape_and_its_driver_killed(
     assert shares[began["share"]] == 2
 
 
+def _log_of(run: Path) -> str:
+    """What a run's jobs wrote, once none is in the queue."""
+    _wait(lambda: "job" not in spotcat("status", run).stdout, "the job's end")
+    return "".join(path.read_text() for path in run.glob("slurm/*.log"))
+
+
+def test_a_good_job_ends_without_killing_anything(tmp_path: Path, stars: Path, cluster: Path) -> None:
+    # Stars that are not fitted travel the same way, and need no compiled programs.
+    recipe = write_recipe(tmp_path / "tiny.toml", stars, tmp_path / "my run", "[fit]\nmin_points = 1000\n")
+    job = _submit(recipe, SITE)
+    log = _log_of(tmp_path / "my run")
+    assert "12 stars" in log
+    assert not re.search("Killed|Terminated|srun|slurmstepd|error", log), log
+    workers = [path.read_text() for path in (tmp_path / "my run" / "slurm" / f"{job}-0").glob("worker-*.log")]
+    assert len(workers) == 2
+    assert all("End worker" in text and "CANCELLED" not in text for text in workers)
+
+
+def test_a_failed_line_of_the_setup_ends_the_job(tmp_path: Path, stars: Path, cluster: Path) -> None:
+    site = tmp_path / "site.toml"
+    lines = ["module() { return 1; }", "module load no-such-module", "echo not reached"]
+    site.write_text(SITE.read_text() + f"setup = {lines}\n")
+    recipe = write_recipe(tmp_path / "tiny.toml", stars, tmp_path / "run")
+    job = _submit(recipe, site)
+    assert _log_of(tmp_path / "run") == ("spotcat: exit code 1 of a line of slurm.setup: module load no-such-module\n")
+    assert re.search(r"JobState=FAILED .*ExitCode=1:0", _slurm("scontrol", "show", "job", job), re.DOTALL)
+
+
+def test_workers_without_cuda_end_the_job_and_blame_no_star(tmp_path: Path, stars: Path, cluster: Path) -> None:
+    run, site = tmp_path / "run", tmp_path / "site.toml"
+    site.write_text(SITE.read_text().replace('"cpu"', '"cuda"'))
+    recipe = write_recipe(tmp_path / "tiny.toml", stars, run)
+    job = _submit(recipe, site)
+    assert "JAX cannot compute on cuda (" in _log_of(run)
+    assert re.search(r"JobState=FAILED .*ExitCode=1:0", _slurm("scontrol", "show", "job", job), re.DOTALL)
+    assert not list(run.glob("ledger/*"))
+    # The same run folder is free for a site that can.
+    assert "0 of 12 stars" in spotcat("status", run).stdout
+    assert spotcat("plan", recipe, "--site", SITE).returncode == 0
+
+
 def test_out_of_time_goes_back_to_the_queue_and_on(tmp_path: Path, recipe: Path, local_catalog: Path) -> None:
     run = tmp_path / "run"
     job = _submit(recipe, SITE)
