@@ -8,6 +8,7 @@ from pathlib import Path
 from time import sleep
 
 from spotcat.run.plan import Chunk
+from spotcat.run.work import load_engine
 
 
 def square(number: int) -> int:
@@ -47,3 +48,11 @@ def hang_on_three(run_folder: Path, chunk: Chunk) -> tuple[int, ...]:
     while 3 in chunk.star_ids:
         sleep(1)
     return chunk.star_ids
+
+
+def programs_of(run_folder: Path, chunk: Chunk) -> tuple[str | None, str]:
+    """Where JAX, once it is loaded, keeps programs, and what it computes on."""
+    load_engine()
+    import jax
+
+    return jax.config.jax_compilation_cache_dir, jax.default_backend()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -100,6 +102,27 @@ def test_machines_that_cannot_run_each_others_programs_keep_them_apart(
     assert programs(here, "cpu") != here
     # A folder of a person's own is never taken for one of these.
     assert programs(tmp_path / "jax-cache", "cpu").parent == tmp_path / "jax-cache"
+
+
+@pytest.mark.parametrize("given", [None, "elsewhere", "jax-9.9.9-9.9.9-cpu-00000000"])
+def test_a_worker_keeps_programs_as_its_own_processor_asks_whoever_started_it(
+    tmp_path: Path, given: str | None
+) -> None:
+    """Also where it got the environment of a node of another kind, or none."""
+    code = f"""
+from pathlib import Path
+from run_functions import programs_of
+from spotcat.run.plan import Chunk
+from spotcat.run.watchdog import Terms, guarded
+print(*guarded(Terms(0, "cpu"), programs_of, Path({str(tmp_path)!r}), Chunk("chunk", (1,), None)))
+"""
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    bare["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    environ = bare | ({"JAX_COMPILATION_CACHE_DIR": str(tmp_path / given)} if given else {})
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=False)
+    assert done.returncode == 0, done.stderr
+    above = {None: RunFolder(tmp_path).compiled, "elsewhere": tmp_path / "elsewhere"}.get(given, tmp_path)
+    assert done.stdout.split() == [str(programs(above, "cpu")), "cpu"]
 
 
 def test_an_item_that_kills_its_workers_harms_no_other() -> None:

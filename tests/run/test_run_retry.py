@@ -94,3 +94,25 @@ def test_a_site_with_gpus_that_nobody_sees_ends_the_run_and_blames_no_star(
     assert "Traceback" not in done.stderr
     assert not list((tmp_path / "run" / "ledger").glob("*"))
     assert not (tmp_path / "run" / "catalog.zarr").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        (
+            "raise ImportError('libcudart.so.12: cannot open shared object file')",
+            "cannot load the fit (ImportError: lib",
+        ),
+        ("import os\nos._exit(7)", "worker processes end when they load the fit, before any star"),
+    ],
+)
+def test_an_installation_that_cannot_load_jax_ends_the_run_and_blames_no_star(
+    tmp_path: Path, stars: Path, local: Path, module: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken" / "jax").mkdir(parents=True)
+    (tmp_path / "broken" / "jax" / "__init__.py").write_text(module)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "broken"), os.environ.get("PYTHONPATH", "")]))
+    done = spotcat("run", write_recipe(tmp_path / "tiny.toml", stars, tmp_path / "run"), "--site", local)
+    assert done.returncode == 1, done.stderr
+    assert words in done.stderr.splitlines()[-1]
+    assert not list((tmp_path / "run" / "ledger").glob("*"))

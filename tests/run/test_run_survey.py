@@ -69,13 +69,8 @@ def test_a_forecast_of_what_is_left(tmp_path: Path, stars: Path, undisturbed: Pa
     recipe = load_recipe(write_recipe(tmp_path / "tiny.toml", stars, folder))
     site = Site(slurm=SlurmConfig("array", nodes=2, workers_per_node=3, walltime="00:10:00"))
     found = forecast(recipe, site)
-    assert (found.n_stars, found.n_fitted, found.n_buckets, found.n_chunks, found.estimate.work) == (
-        12,
-        10,
-        1,
-        (4, 0),
-        0,
-    )
+    assert (found.n_stars, found.n_fitted, found.n_buckets, found.n_chunks) == (12, 10, 1, (4, 0))
+    assert found.estimate.work == 0
     assert (found.n_workers, found.n_nodes, found.walltime) == (6, 2, 600)
     assert found.memory > 100
     shutil.rmtree(folder / "ledger")
