@@ -134,7 +134,8 @@ def _ends_within_patience(file: Path, words: str) -> None:
     site, began = Site("scheduler", scheduler_file=str(file), patience=1), time.monotonic()
     with pytest.raises(RunStopped) as caught, make_executor(site, 1):
         pass
-    assert time.monotonic() - began < 4
+    # Dask is loaded meanwhile, on a machine that may be busy.
+    assert time.monotonic() - began < 15
     assert str(caught.value).startswith(f"{file}: ")
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
