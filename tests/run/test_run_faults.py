@@ -48,7 +48,7 @@ def scheduler(tmp_path: Path) -> Iterator[tuple[Path, list[subprocess.Popen[byte
     """A scheduler that wrote its file, and two workers: their processes in that order."""
     file = tmp_path / "scheduler.json"
     common = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
-    worker = ["--nthreads=1", "--memory-limit=0", "--no-dashboard", f"--scheduler-file={file}", "--death-timeout=10"]
+    worker = ["--nthreads=1", "--memory-limit=0", "--no-dashboard", f"--scheduler-file={file}", "--death-timeout=60"]
     commands = [
         ["distributed.cli.dask_scheduler", f"--scheduler-file={file}", "--port=0", "--no-dashboard"],
         *[["distributed.cli.dask_worker", *worker]] * 2,
