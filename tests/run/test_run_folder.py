@@ -9,7 +9,8 @@ import pytest
 
 from spotcat.config import FitConfig, InputConfig, Recipe, SurveyConfig, load_recipe, to_dict
 from spotcat.run.changes import differences, in_brief
-from spotcat.run.folder import RunFolder, existing, is_running, joined, owned
+from spotcat.run.claim import is_running, joined, owned
+from spotcat.run.folder import RunFolder, existing
 from spotcat.run.stages import ingest_stage
 from spotcat.status import InputError
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from spotcat.config import Recipe, Site, load_recipe
 from spotcat.run.changes import differences, in_brief
-from spotcat.run.folder import RunFolder, existing, owned
+from spotcat.run.claim import owned
+from spotcat.run.folder import RunFolder, existing
 from spotcat.run.stages import CatalogSummary, finalise_stage, fit_stage, require_sampler
 from spotcat.status import InputError
 

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from spotcat.config import Recipe, Site, write_config
-from spotcat.run.folder import RunFolder, existing, owned
+from spotcat.run.claim import owned
+from spotcat.run.folder import RunFolder, existing
 from spotcat.run.retry import forget_failed
 from spotcat.run.script import Job, render
 from spotcat.status import InputError, RunError

@@ -19,10 +19,11 @@ from spotcat import __version__
 from spotcat.config import Recipe, Site, Spots, digest
 from spotcat.fit.calibration import calibration_of
 from spotcat.run.account import write_account
+from spotcat.run.claim import Lock, joined, owned
 from spotcat.run.environment import heal, prepared
 from spotcat.run.events import recorded
 from spotcat.run.fitting import fit
-from spotcat.run.folder import Lock, RunFolder, joined, owned
+from spotcat.run.folder import RunFolder
 from spotcat.run.forecast import forecast_of
 from spotcat.run.mapping import mapping
 from spotcat.run.progress import LOG, Progress, logged

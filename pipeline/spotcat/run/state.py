@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from spotcat.config import load_recipe
+from spotcat.run.claim import is_running
 from spotcat.run.events import chunk_results, is_open, read_events
-from spotcat.run.folder import RunFolder, existing, is_running
+from spotcat.run.folder import RunFolder, existing
 from spotcat.run.prices import Now, estimate, learn, loaded_by
 from spotcat.run.progress import hours
 from spotcat.run.stages import catalog_attributes, is_current
