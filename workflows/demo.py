@@ -9,6 +9,7 @@ run works offline, and a run that was interrupted goes on.
 from __future__ import annotations
 
 import hashlib
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -103,7 +104,7 @@ def is_whole(path: Path) -> bool:
 
 def run_spotcat(*arguments: object) -> None:
     command = [sys.executable, "-m", "spotcat", *map(str, arguments)]
-    print(f"$ spotcat {' '.join(command[3:])}", flush=True)
+    print(f"$ spotcat {shlex.join(command[3:])}", flush=True)
     done = subprocess.run(command, check=False)
     if done.returncode:
         sys.exit(done.returncode)
