@@ -85,6 +85,8 @@ def test_a_status_in_words() -> None:
         "3 stars failed, 1 of them quarantined",
         "0.5 stars/s so far, about 0:00:24 left",
     ]
+    begun = replace(status, activity=Activity(2, 8), left=60.0)
+    assert begun.lines()[2:] == ["about 0:01:00 left"]
     ended = replace(status, running=False, left=None)
     assert ended.lines()[2] == (
         "3 stars failed, 1 of them quarantined; `spotcat run RECIPE --retry-failed` fits them again"

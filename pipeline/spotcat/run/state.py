@@ -95,7 +95,8 @@ class RunStatus:
             again = "" if self.running else "; `spotcat run RECIPE --retry-failed` fits them again"
             lines.append(f"{act.n_failed} stars failed, {act.n_deadly} of them quarantined{again}")
         if self.left is not None:
-            lines.append(f"{act.rate:.3g} stars/s so far, about {hours(self.left)} left")
+            speed = f"{act.rate:.3g} stars/s so far, " if act.rate else ""
+            lines.append(f"{speed}about {hours(self.left)} left")
         return [*lines, self.changed] if self.changed else lines
 
 
