@@ -61,6 +61,8 @@ class Flag(IntFlag):
     STRICTLY_PERIODIC = 1 << 8
     MEASUREMENTS_ODD = 1 << 9
     STEPS_SUSPECTED = 1 << 10
+    PLACEHOLDERS_LEFT_OUT = 1 << 11
+    TIMES_CONVERTED = 1 << 12
 
     @property
     def words(self) -> list[str]:
@@ -80,6 +82,8 @@ _FLAG_WORDS = {
     Flag.STRICTLY_PERIODIC: "no change over many cycles: pulsation or a binary suspected",
     Flag.MEASUREMENTS_ODD: "some measurements were out of order, or out of range and left out",
     Flag.STEPS_SUSPECTED: "sudden steps at even intervals: momentum dumps suspected",
+    Flag.PLACEHOLDERS_LEFT_OUT: "values that stand for missing measurements were left out",
+    Flag.TIMES_CONVERTED: "times were counted otherwise than in the mission's days and were converted",
 }
 
 

@@ -149,7 +149,7 @@ WRONG_PRODUCTS: dict[str, tuple[dict[str, str | None], str]] = {
 LACKING_CARDS = ("QUARTER", "TSTART", "TIMEDEL")
 # The mark of a product whose columns the file does not have.
 MISMARKED = {
-    "QLP": ({"ORIGIN": "MIT/QLP"}, "cannot be read"),
+    "QLP": ({"ORIGIN": "MIT/QLP"}, "are no days of its mission"),
     "CDIPS": ({"ORIGIN": "CDIPS"}, "no column 'TMID_BJD'"),
 }
 CASES = [*BAD_FITS, *WRONG_PRODUCTS, *LACKING_CARDS, *MISMARKED]
@@ -283,9 +283,9 @@ BAD_TABLES = {
     "no flux column": ("time,fluxes\n1,2\n", Status.UNREADABLE, "no column 'flux'"),
     "no column at all": ("1,2\n3,4\n", Status.UNREADABLE, "no column 'time', 'flux'"),
     "words": ("time,flux\n1,a\n2,b\n3,c\n", Status.UNREADABLE, "column 'flux' is not numeric"),
-    "ragged": ("time,flux\n1,2\n1,2,3,4\n", Status.UNREADABLE, "cannot be read (ParserError)"),
+    "ragged": ("time,flux\n1,2\n1,2,3,4\n", Status.UNREADABLE, "line 3 has 4 fields, its header names 2 columns"),
     "empty": ("", Status.UNREADABLE, "the file is empty"),
-    "no rows": ("time,flux\n", Status.UNREADABLE, "not numeric"),
+    "no rows": ("time,flux\n", Status.UNREADABLE, "the table has no rows"),
     "web page": ("<html>", Status.UNREADABLE, "HTML"),
     "binary": ("\0\1\2" * 100, Status.UNREADABLE, ""),
     "segment holes": ("time,flux,segment\n1,2,0\n2,3,\n3,4,1\n", Status.UNREADABLE, "'segment'"),

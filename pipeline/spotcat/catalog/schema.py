@@ -140,6 +140,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("n_masked", "i4", "", "meta.number;obs", "Measurements that the quality mask left out", 0),
     Column("n_clipped", "i4", "", "meta.number;obs", "Measurements left out as flares or outliers", 0),
     Column("n_in_transit", "i4", "", "meta.number;obs", "Measurements left out as in transit", 0),
+    Column("n_placeholder", "i4", "", "meta.number;obs", "Values left out as standing for a missing measurement", 0),
     Column("n_segments", "i4", "", "meta.number;obs.sequence", "Quarters, sectors or parts of them", 0),
     _number("baseline", "d", "time.duration;obs", "Time from the first to the last measurement"),
     _number("duty", "", "stat.filling;time.duration", "Share of the baseline that was measured"),

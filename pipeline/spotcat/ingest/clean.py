@@ -13,8 +13,12 @@ MIN_POINTS = 3
 
 _MAX_FLUX = 100.0
 """No flare is this many times as bright as its star; larger values are damage."""
+_MAX_ELAPSED = 30_000.0
+"""A time [d] so far from the typical one is damage."""
 _MAX_DARK = 0.05
 """If more of the fluxes than this are under a hundredth of the typical one, some of them are damage."""
+_MIN_ERROR = 1e-3
+"""An error that is this small a part of the typical one is damage."""
 _MAX_REPEATS = 30
 """More equal fluxes in a row than this are hardly measurements of a star."""
 _MAX_SEGMENTS = np.iinfo(np.int16).max
@@ -34,7 +38,9 @@ class RawCurve:
     """A light curve as delivered, quality mask applied; all arrays have one length.
 
     ``flux_err``, ``segment`` and ``cadence_number``, the mission's number of each measurement, are None where the file
-    has none.  ``quality`` is 0 for tables.  ``n_masked`` counts the measurements that the mask took away.
+    has none.  ``quality`` is 0 for tables.  ``n_masked`` counts the measurements that the mask took away, and
+    ``n_placeholder`` those whose time or flux stands for a missing one and is NaN here.  ``converted`` says whether the
+    times had to be brought to days.
     """
 
     time: np.ndarray
@@ -44,6 +50,8 @@ class RawCurve:
     segment: np.ndarray | None
     n_masked: int = 0
     cadence_number: np.ndarray | None = None
+    n_placeholder: int = 0
+    converted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,8 @@ class CleanCurve:
     n_masked: int = 0
     n_clipped: int = 0
     n_in_transit: int = 0
+    n_placeholder: int = 0
+    converted: bool = False
     cadence_number: np.ndarray | None = None
     """The mission's number of each measurement, i4."""
 
@@ -98,14 +108,29 @@ def clean(raw: RawCurve, gap: float, span: tuple[float, float] = (-np.inf, np.in
     odd |= _is_implausible(flux)
     quality = raw.quality[order].astype(np.int32)
     number = None if raw.cadence_number is None else raw.cadence_number[order].astype(np.int32)
-    return CleanCurve(time, flux, flux_err, quality, segment, estimated, odd, cadence_number=number)
+    return CleanCurve(
+        time,
+        flux,
+        flux_err,
+        quality,
+        segment,
+        estimated,
+        odd,
+        n_masked=raw.n_masked,
+        n_placeholder=raw.n_placeholder,
+        converted=raw.converted,
+        cadence_number=number,
+    )
 
 
 def _valid_order(raw: RawCurve, span: tuple[float, float]) -> tuple[np.ndarray, bool]:
     """Indices of the sound measurements in time order, the first of each time kept, and whether others came along."""
     given = ~(np.isnan(raw.time) | np.isnan(raw.flux))
     level = np.median(np.abs(raw.flux[given]).astype(np.float64)) if given.any() else 0.0
+    timed = raw.time[given & np.isfinite(raw.time)]
+    middle = np.median(timed) if timed.size else 0.0
     sound = (raw.time >= span[0]) & (raw.time <= span[1]) & np.isfinite(raw.time) & np.isfinite(raw.flux)
+    sound &= np.abs(raw.time - middle) <= _MAX_ELAPSED
     sound &= np.abs(raw.flux) <= _MAX_FLUX * level
     valid = np.flatnonzero(given & sound)
     order = valid[np.argsort(raw.time[valid], kind="stable")]
@@ -156,9 +181,12 @@ def _has_level(flux: np.ndarray, segment: np.ndarray) -> bool:
 
 
 def _errors(flux: np.ndarray, flux_err: np.ndarray | None) -> tuple[np.ndarray, bool]:
-    """The errors, the point-to-point scatter in place of those absent, not finite or not positive."""
+    """The errors, the point-to-point scatter in place of those absent, not finite, not positive or far too small."""
     errors = np.full_like(flux, np.nan) if flux_err is None else flux_err.astype(flux.dtype)
     bad = ~(np.isfinite(errors) & (errors > 0))
+    if not bad.all():
+        # A weight so great is none that photometry can have.
+        bad |= ~bad & (errors < _MIN_ERROR * np.median(errors[~bad]))
     if not bad.any():
         return errors, False
     steps = np.diff(flux.astype(np.float64))

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from spotcat.config import CleanConfig
-from spotcat.ingest.clean import CleanCurve, RawCurve
+from spotcat.ingest.clean import CleanCurve, RawCurve, Refusal
+from spotcat.ingest.daycount import epoch_in_count
 from spotcat.ingest.identity import parse_name
-from spotcat.status import InputError
+from spotcat.status import InputError, Status
 from spotcat.text import system_path, written
 
 _MAD_TO_SIGMA = 1.4826
 _MAX_OUTLIERS = 2
 """More points than this in a row that are too low are a dip, not outliers."""
-_FIRST_JULIAN_DATE = 2_400_000.0
 _COLUMNS = ("star", "period", "epoch", "duration")
 
 
@@ -63,17 +63,30 @@ def read_ephemerides(path: str) -> dict[str, tuple[Transit, ...]]:
     return {star: tuple(transits) for star, transits in found.items()}
 
 
-def drop_transits(raw: RawCurve, transits: Sequence[Transit], reference: float) -> tuple[RawCurve, int]:
+def drop_transits(
+    raw: RawCurve, transits: Sequence[Transit], reference: float | None
+) -> tuple[RawCurve, int] | Refusal:
     """A light curve without its transits, and how many measurements that took.
 
     Args:
         raw: the measurements as delivered.
-        transits: of its star; epochs may be full Julian dates.
-        reference: Julian date from which the light curve's days count.
+        transits: of its star; epochs may be days of another count than the light curve's.
+        reference: Julian date from which the light curve's days count; None where it is not known.
+
+    Returns:
+        A refusal where an epoch counts from another date and nothing says which.
     """
     inside = np.zeros(raw.time.size, dtype=bool)
+    finite = raw.time[np.isfinite(raw.time)]
+    if not transits or not finite.size:
+        return raw, 0
+    span = float(finite.min()), float(finite.max())
     for transit in transits:
-        epoch = transit.epoch - (reference if transit.epoch > _FIRST_JULIAN_DATE else 0)
+        epoch = epoch_in_count(transit.epoch, span, reference)
+        if epoch is None:
+            times = f"its times, from {span[0]:.8g} to {span[1]:.8g}"
+            words = f"the epoch {transit.epoch:.10g} of its ephemeris counts days from another date than {times}"
+            return Refusal(Status.UNREADABLE, f"{words}; give it in their count")
         phase = np.remainder(raw.time - epoch + transit.period / 2, transit.period) - transit.period / 2
         inside |= np.abs(phase) <= transit.duration / 2
     if not inside.any():

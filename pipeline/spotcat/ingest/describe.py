@@ -13,14 +13,17 @@ import numpy as np
 from spotcat.ingest.clean import Refusal
 from spotcat.ingest.formats import K2, KEPLER, PRODUCTS, SPOC, TESS_SPOC
 from spotcat.ingest.identity import Identity
+from spotcat.ingest.plain import lacking
 from spotcat.ingest.products import column_names
-from spotcat.ingest.read import lacking, read_times, unreadable
+from spotcat.ingest.read import read_times, unreadable
 from spotcat.status import Status
 
 _DAY = 86400.0
 _OBSERVED_WITH = ("CHANNEL", "CAMERA", "CCD")
 BY_MISSION = (KEPLER, K2, SPOC)
 """Products that the missions themselves made, in every detail."""
+_FOLDED = "FoldedLightCurve"
+"""Within the CREATOR of what lightkurve wrote after it took the times to phases of a period."""
 _CAMPAIGN_IN_NAME = re.compile(r"[-_][sc](\d{2,4})(?!\d)")
 
 
@@ -74,6 +77,8 @@ def describe(info: FileInfo, primary: Mapping[str, Any], extension: Mapping[str,
         primary: header of the primary HDU.
         extension: header of the first extension, empty where there is none.
     """
+    if _FOLDED in str(primary.get("CREATOR", "")):
+        return replace(info, refusal=Refusal(Status.UNSUPPORTED, "a folded light curve: its times are phases"))
     campaign = PRODUCTS[info.product].campaign
     info = replace(info, mag=number(primary.get(campaign.magnitude)))
     span = _stated_span(info, primary, extension) if info.product in (*BY_MISSION, TESS_SPOC) else _own_span(info)

@@ -74,6 +74,10 @@ def _row(curve: CleanCurve) -> Row:
     flags = Flag.ERRORS_ESTIMATED if curve.errors_estimated else Flag.NONE
     if curve.odd:
         flags |= Flag.MEASUREMENTS_ODD
+    if curve.n_placeholder:
+        flags |= Flag.PLACEHOLDERS_LEFT_OUT
+    if curve.converted:
+        flags |= Flag.TIMES_CONVERTED
     return Row(
         curve.time.size,
         int(curve.segment[-1]) + 1,
@@ -83,6 +87,7 @@ def _row(curve: CleanCurve) -> Row:
         curve.n_masked,
         curve.n_clipped,
         curve.n_in_transit,
+        curve.n_placeholder,
         int(flags),
         pauses_of(curve.time),
     )

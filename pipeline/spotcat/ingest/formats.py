@@ -71,6 +71,7 @@ class Product:
         time_column: name of its times.
         time_shift: subtracted from them [d].
         unit: of its flux: flux (any linear one), ppm (relative, around 0) or mag.
+        quality_column: lightkurve's name of its quality bits.
         bad: column whose non-zero rows are bad as well, unless no mask is wanted.
     """
 
@@ -83,6 +84,7 @@ class Product:
     time_shift: float = 0.0
     unit: str = "flux"
     bad: str = ""
+    quality_column: str = "quality"
 
     @property
     def reference(self) -> float:
@@ -116,7 +118,7 @@ PRODUCTS: dict[str, Product] = {
     # Its times are full Julian dates.
     CDIPS: Product("cdips", _TESS, _BTJD, time_column="TMID_BJD", time_shift=2457000.0, unit="mag"),
     TASOC: Product("tasoc", _TESS, _BTJD, unit="ppm"),
-    PATHOS: Product("pathos", _TESS, _BTJD, masks=TESS_MASKS),
+    PATHOS: Product("pathos", _TESS, _BTJD, masks=TESS_MASKS, quality_column="dquality"),
     ELEANOR: Product("eleanor", _TESS, _BTJD, masks=TESS_MASKS),
     ELEANOR_LITE: Product("eleanor", _TESS, _BTJD, masks=TESS_MASKS),
     # Thruster firings.

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from spotcat.ingest.clean import RawCurve
-from spotcat.ingest.formats import FIRST_LATE_SECTOR, PRODUCTS, QLP
+from spotcat.ingest.formats import ELEANOR, ELEANOR_LITE, FIRST_LATE_SECTOR, PRODUCTS, QLP
 
 _WIDTHS = {"L": 1, "B": 1, "I": 2, "J": 4, "K": 8, "E": 4, "D": 8, "A": 1}
 _FORM = re.compile(r"(\d*)([LBIJKEDA])")
@@ -72,6 +72,9 @@ def mask_of(product: str, quality: str, sector: Any) -> int:
     if product == QLP and quality in ("hard", "hardest"):
         # Points of low precision.
         mask |= 1 << (30 if isinstance(sector, int) and sector >= FIRST_LATE_SECTOR else 12)
+    if product in (ELEANOR, ELEANOR_LITE) and quality == "hardest":
+        # eleanor's own two bits.
+        mask |= 1 << 17 | 1 << 18
     return mask
 
 

@@ -35,6 +35,7 @@ class Row(NamedTuple):
     n_masked: int
     n_clipped: int
     n_in_transit: int
+    n_placeholder: int
     flags: int
     pauses: str
 

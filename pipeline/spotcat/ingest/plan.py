@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from spotcat.config import nearest
 from spotcat.ingest.clean import Refusal
+from spotcat.ingest.daycount import differ_in_count, kind_of
 from spotcat.ingest.describe import FileInfo
 from spotcat.ingest.formats import TABLE
 from spotcat.ingest.identity import Identity
@@ -158,7 +159,9 @@ def _drop_overlaps(star: StarFiles, candidates: list[FileInfo]) -> None:
     """Of files that cover the same time keep the highest in rank, the first by name among equals."""
     for info in sorted(candidates, key=lambda info: info.rank, reverse=True):
         rival = next((k for k in star.used if info.start < k.stop and k.start < info.stop), None)
-        if rival is None:
+        if info.product == TABLE and (loss := _other_count(info, star.used)):
+            star.refused.append((info, loss)) if loss.status else star.left_out.append((info, loss))
+        elif rival is None:
             star.used.append(info)
         elif info.product == TABLE:
             # Tables carry no version, so nothing says which of the two was meant.
@@ -167,3 +170,15 @@ def _drop_overlaps(star: StarFiles, candidates: list[FileInfo]) -> None:
             end = ", which is newer or of longer cadence"
             star.left_out.append((info, _beside(Status.OK, "covers the same time as", rival.file, end)))
     star.used.sort(key=lambda info: (info.start, info.file))
+
+
+def _other_count(info: FileInfo, used: Sequence[FileInfo]) -> Refusal | None:
+    """Why a table has no place beside tables of its star whose days count from another date."""
+    for other in used:
+        spans = (info.start, info.stop), (other.start, other.stop)
+        if info.n_rows == other.n_rows and differ_in_count(*spans):
+            return Refusal(Status.OK, f"holds the measurements of {other.file}, its days counted from another date")
+        if kind_of(info.start) != kind_of(other.start):
+            words = f"its days count from another date than those of {other.file} ({info.start:.8g}, {other.start:.8g})"
+            return Refusal(Status.UNSUPPORTED, words)
+    return None

@@ -10,19 +10,19 @@ import warnings
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spotcat.config import CleanConfig
-from spotcat.ingest.clean import CleanCurve, RawCurve, Refusal, clean
+from spotcat.ingest.clean import CleanCurve, Refusal, clean
 from spotcat.ingest.clip import Transit, clip, drop_transits
+from spotcat.ingest.daycount import kind_of, stated_zero, to_count
 from spotcat.ingest.discover import TABLE_SUFFIXES
 from spotcat.ingest.formats import KEPSEISMIC, PRODUCTS, TABLE
+from spotcat.ingest.placeholders import stray_times, without_placeholders
+from spotcat.ingest.plain import lacking, read_plain
+from spotcat.ingest.units import BY_NAME, Delivered
 from spotcat.status import InputError, Status
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _ORBIT_GAP = 0.5
 """TESS looks away for about a day between the two orbits of a sector."""
@@ -58,22 +58,29 @@ def read_curve(
         InputError: a Parquet file, but no library that reads it.
     """
     try:
-        raw = _read_table(path) if product == TABLE else _read_fits(path, product, config.quality, reader)
+        delivered = read_plain(path) if product == TABLE else _read_fits(path, product, config.quality, reader)
     except (InputError, MemoryError):
         raise
     # Damaged files make the FITS and table libraries raise almost anything.
     except Exception as error:
         return unreadable(error)
+    if isinstance(delivered, Refusal):
+        return delivered
+    # What stands for a missing value does so in the delivered unit.
+    raw = delivered._replace(curve=without_placeholders(delivered.curve)).linear()
     if isinstance(raw, Refusal):
         return raw
     kind = PRODUCTS.get(product)
-    raw, n_in_transit = drop_transits(raw, known.transits, kind.reference if kind else 0.0)
+    masked = drop_transits(raw, known.transits, kind.reference if kind else None)
+    if isinstance(masked, Refusal):
+        return masked
+    raw, n_in_transit = masked
     by_orbit = config.orbits and kind is not None and kind.campaign.folder == "tess"
     curve = clean(raw, min(config.gap, _ORBIT_GAP) if by_orbit else config.gap, known.span)
     if isinstance(curve, Refusal):
         return curve
     curve, n_clipped = clip(curve, config)
-    return replace(curve, n_masked=raw.n_masked, n_clipped=n_clipped, n_in_transit=n_in_transit)
+    return replace(curve, n_clipped=n_clipped, n_in_transit=n_in_transit)
 
 
 def unreadable(error: Exception) -> Refusal:
@@ -111,12 +118,25 @@ def read_times(path: Path, product: str) -> np.ndarray | Refusal:
         warnings.simplefilter("ignore")
         with fits.open(path, memmap=False) as hdus:
             if product == KEPSEISMIC and hdus[0].data is not None:
-                return np.array(hdus[0].data[:, 0], dtype=np.float64)
+                return _in_count(np.array(hdus[0].data[:, 0], dtype=np.float64), kind.reference, None)
             problem = lacking((kind.time_column,), hdus[1].columns.names if len(hdus) > 1 else [])
-            return problem or np.array(hdus[1].data[kind.time_column], dtype=np.float64) - kind.time_shift
+            if problem:
+                return problem
+            time = np.array(hdus[1].data[kind.time_column], dtype=np.float64) - kind.time_shift
+            return _in_count(time, kind.reference, stated_zero(hdus[1].header, kind.time_column))
 
 
-def _read_fits(path: Path, product: str, quality: str, reader: str) -> RawCurve:
+def _in_count(time: np.ndarray, zero: float, stated: float | None) -> np.ndarray | Refusal:
+    """Times in the days of their product, NaN for those that stand for a missing one."""
+    days, _ = to_count(np.where(stray_times(time), np.nan, time), zero, stated)
+    finite = days[np.isfinite(days)]
+    if finite.size and not kind_of(float(np.median(finite))):
+        words = f"its times, from {finite.min():.10g} to {finite.max():.10g}, are no days of its mission in any count"
+        return Refusal(Status.UNREADABLE, words)
+    return days
+
+
+def _read_fits(path: Path, product: str, quality: str, reader: str) -> Delivered:
     from spotcat.ingest.official import read_official
     from spotcat.ingest.reference import read_reference
 
@@ -125,55 +145,5 @@ def _read_fits(path: Path, product: str, quality: str, reader: str) -> RawCurve:
         # Whatever is odd about a file, the reference has the last word.
         with suppress(Exception):
             curve = read_official(path, product, quality)
-    return read_reference(path, product, quality) if curve is None else curve
-
-
-def _read_table(path: Path) -> RawCurve | Refusal:
-    """A plain table with time [d], flux, and where present flux_err and segment; it has no quality mask."""
-    table = _load_table(path)
-    columns: dict[str, np.ndarray | None] = {"flux_err": None, "segment": None}
-    problem = lacking(("time", "flux"), list(table.columns))
-    if problem:
-        return problem
-    for name in ("time", "flux", "flux_err", "segment"):
-        if name not in table.columns:
-            continue
-        if table[name].dtype.kind not in "iuf":
-            return Refusal(Status.UNREADABLE, f"column {name!r} is not numeric")
-        columns[name] = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
-    time, flux, segment = columns["time"], columns["flux"], columns["segment"]
-    assert time is not None and flux is not None
-    if segment is not None and not np.isfinite(segment).all():
-        return Refusal(Status.UNREADABLE, "column 'segment' has missing values")
-    return RawCurve(time, flux, columns["flux_err"], np.zeros(time.size, dtype=np.int32), segment)
-
-
-def _load_table(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    suffix = path.suffix.lower()
-    if suffix == ".parquet":
-        try:
-            return pd.read_parquet(path)
-        except ImportError:
-            raise InputError(f"{path}: Parquet needs pyarrow; install spotcat with its 'parquet' extra") from None
-    if suffix == ".ecsv":
-        return _load_ecsv(path)
-    # The default parser is off by one in the last place.
-    return pd.read_csv(path, comment="#", skipinitialspace=True, float_precision="round_trip")
-
-
-def _load_ecsv(path: Path) -> pd.DataFrame:
-    from astropy.table import Table
-
-    table = Table.read(path, format="ascii.ecsv")
-    unit = getattr(table["time"], "unit", None) if "time" in table.colnames else None
-    if unit is not None:
-        table["time"] = table["time"] * unit.to("d")
-    return table.to_pandas()
-
-
-def lacking(wanted: tuple[str, ...], names: list[str]) -> Refusal | None:
-    """A refusal that names the columns that a file does not have."""
-    missing = [repr(name) for name in wanted if name not in names]
-    return Refusal(Status.UNREADABLE, f"no column {', '.join(missing)}") if missing else None
+    unit = BY_NAME[PRODUCTS[product].unit]
+    return Delivered(read_reference(path, product, quality) if curve is None else curve, unit)

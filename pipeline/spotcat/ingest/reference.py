@@ -6,17 +6,15 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from spotcat.ingest.clean import RawCurve
+from spotcat.ingest.daycount import stated_zero, to_count
 from spotcat.ingest.formats import CDIPS, KEPSEISMIC, PRODUCTS, TASOC, TESS_MASKS, Product
-
-_PPM = 1e-6
-_MAG = 0.4 * np.log(10)
+from spotcat.ingest.official import mask_of
 
 
 def read_reference(path: Path, product: str, quality: str) -> RawCurve:
@@ -28,28 +26,32 @@ def read_reference(path: Path, product: str, quality: str) -> RawCurve:
         quality: quality mask: none, default, hard or hardest.
 
     Returns:
-        Time [d], flux and flux_err, quality and cadence number of the measurements that are not masked.  Magnitudes
-        and ppm become relative flux; all other flux is as delivered.
+        Time in the product's days [d], flux and flux_err as delivered, quality and cadence number of the measurements
+        that are not masked.
 
     Raises:
         Exception: almost any where the file is damaged or not of this product.
     """
     kind = PRODUCTS[product]
     if product == KEPSEISMIC and (array := _primary_array(path)) is not None:
-        return _relative(array, kind.unit)
+        return array
     with quiet_lightkurve() as lightkurve:
-        curve = _open(lightkurve, path, product, quality)
+        curve = _open(lightkurve, path, product)
     good = _good(curve, kind, product, quality)
-    raw = RawCurve(
-        time=_plain(curve.time.value)[good] - kind.time_shift,
-        flux=_plain(curve.flux)[good],
+    time = _plain(curve.time.value)[good] - kind.time_shift
+    days, converted = to_count(time, kind.reference, _stated_zero(path, kind))
+    flux = _plain(curve.flux)[good]
+    return RawCurve(
+        time=days,
+        # The archive's description: a gap that was not filled is 0 ppm.
+        flux=np.where(flux == 0, np.nan, flux) if product == KEPSEISMIC else flux,
         flux_err=_plain(curve.flux_err)[good],
-        quality=_quality(curve)[good],
+        quality=_quality(curve, kind)[good].astype(np.int32),
         segment=None,
         cadence_number=_cadence(curve, good),
         n_masked=int(np.count_nonzero(~good) + np.count_nonzero(~curve.meta.get("QUALITY_MASK", np.ones(0, bool)))),
+        converted=converted,
     )
-    return _relative(raw, kind.unit)
 
 
 @contextmanager
@@ -69,9 +71,10 @@ def quiet_lightkurve() -> Iterator[Any]:
         log.setLevel(level)
 
 
-def _open(lightkurve: Any, path: Path, product: str, quality: str) -> Any:
+def _open(lightkurve: Any, path: Path, product: str) -> Any:
+    """The file without a quality mask: lightkurve's own fails where the bits are shorter than its masks."""
     kind = PRODUCTS[product]
-    options: dict[str, Any] = {} if kind.masks is None else {"quality_bitmask": quality}
+    options: dict[str, Any] = {} if kind.masks is None else {"quality_bitmask": "none"}
     if product == CDIPS:
         options["include_inst_errs"] = True
     # The format is named, because lightkurve's own guess may differ.
@@ -79,24 +82,37 @@ def _open(lightkurve: Any, path: Path, product: str, quality: str) -> Any:
     return curve.read(str(path), format=kind.reader, **options)
 
 
+def _stated_zero(path: Path, kind: Product) -> float | None:
+    from astropy.io import fits
+
+    return stated_zero(fits.getheader(path, 1), kind.time_column)
+
+
 def _good(curve: Any, kind: Product, product: str, quality: str) -> np.ndarray:
-    """Rows without a mark of their product that lightkurve does not mask by."""
-    good = np.ones(len(curve), dtype=bool)
+    """Rows without a bit of the mask and without a mark of their product."""
+    good = (_quality(curve, kind) & mask_of(product, quality, curve.meta.get("SECTOR"))) == 0
     if quality == "none":
         return good
     if kind.bad and kind.bad in curve.colnames:
         good &= _plain(curve[kind.bad]) == 0
     if product == TASOC and "pixel_quality" in curve.colnames:
-        good &= (_plain(curve["pixel_quality"]).astype(np.int64) & TESS_MASKS[quality]) == 0
+        good &= (_bits(curve["pixel_quality"]) & TESS_MASKS[quality]) == 0
     return good
 
 
-def _quality(curve: Any) -> np.ndarray:
+def _quality(curve: Any, kind: Product) -> np.ndarray:
     """The quality bits; 0 where the product has none or keeps letters instead."""
-    if "quality" not in curve.colnames:
-        return np.zeros(len(curve), dtype=np.int32)
-    values = _plain(curve["quality"])
-    return values.astype(np.int32) if values.dtype.kind in "iu" else np.zeros(len(curve), dtype=np.int32)
+    if kind.quality_column not in curve.colnames:
+        return np.zeros(len(curve), dtype=np.int64)
+    return _bits(curve[kind.quality_column])
+
+
+def _bits(column: Any) -> np.ndarray:
+    """Whole numbers as bits, the highest of which is no sign; 0 for letters."""
+    values = _plain(column)
+    if values.dtype.kind not in "iu":
+        return np.zeros(values.shape, dtype=np.int64)
+    return values.astype(f"u{values.dtype.itemsize}").astype(np.int64)
 
 
 def _cadence(curve: Any, good: np.ndarray) -> np.ndarray | None:
@@ -124,17 +140,3 @@ def _primary_array(path: Path) -> RawCurve | None:
         raise ValueError("an image that is no table of time and flux")
     flux = np.where(array[:, 1] == 0, np.nan, array[:, 1])
     return RawCurve(array[:, 0], flux, None, np.zeros(flux.size, dtype=np.int32), None)
-
-
-def _relative(raw: RawCurve, unit: str) -> RawCurve:
-    """Relative flux from magnitudes or ppm; any linear flux as it is."""
-    if unit == "flux":
-        return raw
-    flux, errors = raw.flux.astype(np.float64), raw.flux_err
-    if unit == "ppm":
-        flux = 1 + _PPM * flux
-        errors = None if errors is None else _PPM * errors.astype(np.float64)
-    else:
-        flux = np.exp(-_MAG * (flux - np.nanmedian(flux)))
-        errors = None if errors is None else _MAG * flux * errors.astype(np.float64)
-    return replace(raw, flux=flux, flux_err=errors)

@@ -56,6 +56,7 @@ STAR_COLUMNS = {
     "n_masked": "i4",
     "n_clipped": "i4",
     "n_in_transit": "i4",
+    "n_placeholder": "i4",
     "status": "i1",
     "reason": "U",
     "flags": "i4",
@@ -65,7 +66,7 @@ STAR_COLUMNS = {
 
 ``span`` is the time [d] from the first measurement to the last with the long gaps closed (``gaps``).
 ``n_masked``, ``n_clipped`` and ``n_in_transit`` count the measurements that the quality mask, the clipping and the
-transit mask took away.
+transit mask took away, ``n_placeholder`` the values that stand for a missing one.
 """
 
 ROW_COLUMNS = {
@@ -79,6 +80,7 @@ ROW_COLUMNS = {
     "n_masked": "i4",
     "n_clipped": "i4",
     "n_in_transit": "i4",
+    "n_placeholder": "i4",
     "flags": "i4",
     "pauses": "U",
     "crowding": "f4",

@@ -108,6 +108,7 @@ def _star_values(star: Star, min_points: int, choices: str) -> dict[str, Any]:
         "n_masked": sum(row.n_masked for row in rows),
         "n_clipped": sum(row.n_clipped for row in rows),
         "n_in_transit": sum(row.n_in_transit for row in rows),
+        "n_placeholder": sum(row.n_placeholder for row in rows),
         "status": int(verdict.status),
         "reason": verdict.reason,
         "flags": int(_flags(star)),

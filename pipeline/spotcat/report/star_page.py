@@ -111,6 +111,7 @@ def _left_out(row: dict[str, Any]) -> str:
         ("n_masked", "by the quality mask"),
         ("n_clipped", "as flares or outliers"),
         ("n_in_transit", "in transit"),
+        ("n_placeholder", "as placeholders"),
     )
     # A catalog from before these columns has none of them.
     words = [f"{row[name]:,} {why}" for name, why in steps if row.get(name)]
