@@ -15,7 +15,7 @@ from spotcat.ingest.walk import Walk
 from spotcat.status import InputError
 from spotcat.text import file_text, system_path, written
 
-TABLE_SUFFIXES = (".csv", ".ecsv", ".parquet")
+TABLE_SUFFIXES = (".csv", ".csv.gz", ".ecsv", ".ecsv.gz", ".parquet")
 SUFFIXES = (".fits", ".fits.gz", *TABLE_SUFFIXES)
 
 _PLAIN_SUFFIXES = (".csv", ".ecsv", ".tsv", ".dat", ".txt", ".tbl", ".tab", ".fits", ".fit", ".fts", ".json", ".vot")

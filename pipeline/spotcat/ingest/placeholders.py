@@ -27,8 +27,9 @@ _SPANS = 3.0
 """A usual number that comes once as a time lies so many lengths of the light curve from it."""
 _USELESS = 30.0
 """A usual number as an error is so many times the scatter from point to point."""
-_LIMITS = (32767, 32768, 65535, 2147483647, 2147483648, 4294967295, *(float(np.finfo(t).max) for t in ("f4", "f8")))
-_NETCDF_FILL = 9.969209968386869e36
+_LIMITS = (32767, 32768, 65535, 2147483647, 2147483648, 4294967295)
+_HUGE = 1e20
+"""No flux and no time is so large; 1e30, netCDF's fill value and the greatest floats are."""
 
 
 def without_placeholders(raw: RawCurve) -> RawCurve:
@@ -123,11 +124,11 @@ def _distance(values: np.ndarray, others: np.ndarray) -> np.ndarray:
 def _usual(values: np.ndarray) -> np.ndarray:
     """Which values are numbers that people and programs write for a missing one.
 
-    These are 0, -1, all nines (99, -999, 9.99, 99.999), powers of ten from 1e10, and the limits of integers and floats.
+    These are 0, -1, all nines (99, -999, 9.99, 99.999), powers of ten from 1e10, all from 1e20, and limits of integers.
     """
     size = np.abs(values.astype(np.float64))
     near = 4 * np.finfo(values.dtype if values.dtype.kind == "f" else np.float64).eps
-    found = (values == 0) | (values == -1)
+    found = (values == 0) | (values == -1) | (size >= _HUGE)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         for k in range(4):
             nines = size * 10.0**k + 1
@@ -135,6 +136,6 @@ def _usual(values: np.ndarray) -> np.ndarray:
             found |= (power >= 2) & (power <= 12) & (np.abs(nines - 10.0**power) <= near * 10.0**power) & (size > 9)
         power = np.round(np.log10(size))
         found |= (power >= 10) & (np.abs(size / 10.0**power - 1) <= near)
-    for limit in (*_LIMITS, _NETCDF_FILL):
+    for limit in _LIMITS:
         found |= np.abs(size / limit - 1) <= near
     return found

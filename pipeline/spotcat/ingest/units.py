@@ -19,6 +19,8 @@ MAGNITUDE, RELATIVE, LINEAR, UNKNOWN = "magnitude", "relative", "linear", "unkno
 _MAG = 0.4 * np.log(10)
 _NEAR_ZERO = 0.5
 """A relative flux whose level is below this is a difference from 1."""
+_OFF = 15.0
+"""A difference scatters around 0: its level is no more than so many typical deviations."""
 _DAY_WORDS = ("jd", "mjd", "bjd", "hjd", "rjd", "tjd", "btjd", "bkjd")
 _SPELT = {
     **dict.fromkeys(("e-/s", "e/s", "e-/sec", "electrons/s", "electrons/second", "electrons per second"), "electron/s"),
@@ -67,15 +69,19 @@ class Delivered(NamedTuple):
 
     def linear(self) -> RawCurve | Refusal:
         """The same with a flux that has a level, and errors to match."""
-        curve = self.curve
-        flux = linear(curve.flux, self.unit)
-        if curve.flux_err is None:
-            return replace(curve, flux=flux)
-        errors = linear_errors(curve.flux_err, self.err_unit, flux, self.unit)
+        if _is_unclear(self.curve.flux, self.unit):
+            words = f"its flux, in units of {self.unit.scale:g}, has a level that is near neither 0 nor 1"
+            return Refusal(Status.UNREADABLE, words)
+        # Infinite values are damage, which is left out later.
+        with np.errstate(invalid="ignore", over="ignore"):
+            flux, errors = linear(self.curve.flux, self.unit), self.curve.flux_err
+            if errors is None:
+                return replace(self.curve, flux=flux)
+            errors = linear_errors(errors, self.err_unit, flux, self.unit)
         if errors is None:
             words = f"its flux is in {self.unit.words}, the errors are in {self.err_unit.words}"
             return Refusal(Status.UNREADABLE, f"{words}, which cannot be converted")
-        return replace(curve, flux=flux, flux_err=errors)
+        return replace(self.curve, flux=flux, flux_err=errors)
 
 
 def flux_unit(column: str, text: str) -> FluxUnit | Refusal:
@@ -114,6 +120,15 @@ def linear(flux: np.ndarray, unit: FluxUnit) -> np.ndarray:
         wide = unit.scale * flux.astype(np.float64)
         return 1 + wide if abs(np.nanmedian(wide)) < _NEAR_ZERO else wide
     return flux
+
+
+def _is_unclear(flux: np.ndarray, unit: FluxUnit) -> bool:
+    """Whether a small relative flux is neither a difference, which scatters around 0, nor a flux around 1."""
+    if unit.kind != RELATIVE or unit.scale == 1.0 or not np.isfinite(flux).any():
+        return False
+    wide = unit.scale * flux[np.isfinite(flux)].astype(np.float64)
+    middle = abs(np.median(wide))
+    return bool(middle < _NEAR_ZERO and middle > _OFF * np.median(np.abs(wide - np.median(wide))))
 
 
 def linear_errors(errors: np.ndarray, unit: FluxUnit, flux: np.ndarray, flux_unit: FluxUnit) -> np.ndarray | None:
