@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,10 @@ import pytest
 from astropy.io import fits
 from ingest_files import make_recipe, run_ingest, signal, star_row, write_kepler, write_qlp, write_table
 
+from spotcat.config import CleanConfig
+from spotcat.ingest.clean import CleanCurve
+from spotcat.ingest.formats import TESS_MASKS, TGLC
+from spotcat.ingest.read import read_curve
 from spotcat.ingest.reference import quiet_lightkurve
 from spotcat.status import Flag, Status
 
@@ -260,6 +264,46 @@ def test_a_product_of_others_is_read_as_it_is_meant(tmp_path: Path, name: str) -
     np.testing.assert_allclose(curve.flux, flux / np.median(flux), rtol=1e-6)
     if case.has_errors:
         np.testing.assert_allclose(curve.flux_err, 5e-4, rtol=0.2)
+
+
+# lightkurve itself leaves out what CDIPS marks by a letter, and an array of KEPSEISMIC marks by 0.
+ALWAYS_MASKED = ("cdips", "kepseismic", "kepseismic table")
+
+
+@pytest.mark.parametrize("quality", ["none", "default", "hard", "hardest"])
+@pytest.mark.parametrize("name", CASES)
+def test_every_mask_on_every_product(tmp_path: Path, name: str, quality: str) -> None:
+    path = tmp_path / CASES[name].file
+    CASES[name].write(path, columns())
+    recipe = make_recipe(path)
+    _, store = run_ingest(replace(recipe, clean=replace(recipe.clean, quality=quality)), tmp_path / "store")
+    row = star_row(store, CASES[name].star)
+    kept = quality == "none" and name not in ALWAYS_MASKED
+    assert (row["status"], row["n_points"]) == (Status.OK, N if kept else N - 1)
+
+
+@pytest.mark.parametrize(("form", "high"), [("I", 15), ("J", 15), ("K", 15), ("J", 3), ("I", 12)])
+def test_the_bits_of_tglc_at_any_width(tmp_path: Path, form: str, high: int) -> None:
+    """A short integer has the 16th bit as its sign."""
+    flags = np.zeros(N, dtype=np.int64)
+    flags[[5, 80]] = 1 << high
+    kind = {"I": np.int16, "J": np.int32, "K": np.int64}[form]
+    flux = (columns()["flux"] / 1e4).astype(np.float32)
+    table = {
+        "time": ("D", columns()["time"], None),
+        "cal_psf_flux": ("E", flux, None),
+        "psf_flux": ("E", flux, None),
+        "TESS_flags": (form, flags.astype(np.uint64).astype(kind), None),
+        "TGLC_flags": ("I", columns()["mark"].astype(np.int16), None),
+    }
+    path = tmp_path / CASES["tglc"].file
+    write_table(path, table, TIC | {"ORIGIN": "UCSB/TGLC", "TICID": "77"}, TESS_TIMES)
+    for quality in TESS_MASKS:
+        curve = read_curve(path, TGLC, CleanConfig(quality=quality))
+        assert isinstance(curve, CleanCurve)
+        lost = 0 if quality == "none" else 1 + 2 * bool(TESS_MASKS[quality] >> high & 1)
+        assert (curve.time.size, curve.n_masked) == (N - lost, lost), quality
+    assert TESS_MASKS["hardest"] >> high & 1
 
 
 def test_two_authors_of_one_star_need_a_choice(tmp_path: Path) -> None:
