@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -108,19 +108,8 @@ def clean(raw: RawCurve, gap: float, span: tuple[float, float] = (-np.inf, np.in
     odd |= _is_implausible(flux)
     quality = raw.quality[order].astype(np.int32)
     number = None if raw.cadence_number is None else raw.cadence_number[order].astype(np.int32)
-    return CleanCurve(
-        time,
-        flux,
-        flux_err,
-        quality,
-        segment,
-        estimated,
-        odd,
-        n_masked=raw.n_masked,
-        n_placeholder=raw.n_placeholder,
-        converted=raw.converted,
-        cadence_number=number,
-    )
+    curve = CleanCurve(time, flux, flux_err, quality, segment, estimated, odd, cadence_number=number)
+    return replace(curve, n_masked=raw.n_masked, n_placeholder=raw.n_placeholder, converted=raw.converted)
 
 
 def _valid_order(raw: RawCurve, span: tuple[float, float]) -> tuple[np.ndarray, bool]:

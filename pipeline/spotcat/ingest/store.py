@@ -13,9 +13,8 @@ A store is one zarr v3 hierarchy:
 * ``stars``: one row per star, bad ones included (see ``STAR_COLUMNS``).
 * ``left_out``: the files without a row, and why.
 
-The attributes of the root are written last, and the folder takes its name only when it is complete.  What is
-appended later goes into new groups (``tess/s0001-120s-1``), with new tables (``stars-1``, ``left_out-1``); then the
-root's attributes name them.
+The root's attributes are written last, and the folder takes its name only when it is complete.  What is appended later
+goes into new groups (``tess/s0001-120s-1``), with new tables (``stars-1``); then the root's attributes name them.
 """
 
 from __future__ import annotations
@@ -65,8 +64,8 @@ STAR_COLUMNS = {
 """Name and kind of the columns of ``stars``.
 
 ``span`` is the time [d] from the first measurement to the last with the long gaps closed (``gaps``).
-``n_masked``, ``n_clipped`` and ``n_in_transit`` count the measurements that the quality mask, the clipping and the
-transit mask took away, ``n_placeholder`` the values that stand for a missing one.
+``n_masked``, ``n_clipped``, ``n_in_transit`` and ``n_placeholder`` count the measurements that were left out by the
+quality mask, the clipping and the transit mask, and as values that stand for a missing one.
 """
 
 ROW_COLUMNS = {
