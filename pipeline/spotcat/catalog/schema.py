@@ -93,9 +93,7 @@ COLUMNS: tuple[Column, ...] = (
     *_calibrated("prot", "d", "time.period.rotation", "Photometric rotation period of the fitted latitudes"),
     *_with_errors("peq", "d", "time.period.rotation", "Rotation period of the equator"),
     _number("p_second", "d", "time.period.rotation", "Best period of another mode than prot"),
-    _number(
-        "p_second_lnodds", "", "stat.likelihood", "ln odds of p_second against prot, of the posterior about each mode"
-    ),
+    _number("p_second_lnodds", "", "stat.likelihood", "ln odds of the mode at p_second against prot"),
     _number("p_half_lnodds", "", "stat.likelihood", "ln odds of a mode at half the period against prot"),
     _number("p_double_lnodds", "", "stat.likelihood", "ln odds of a mode at twice the period against prot"),
     _number("p_ls", "d", "time.period", "Period of the highest Lomb-Scargle peak"),

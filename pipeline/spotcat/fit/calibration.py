@@ -24,6 +24,7 @@ from scipy.special import expit
 from spotcat import __version__
 from spotcat.config import FitConfig, digest, to_dict
 from spotcat.status import InputError
+from spotcat.text import system_path
 
 LEVELS = (68, 95)
 """Confidence levels of the intervals [%]."""
@@ -130,7 +131,7 @@ def calibration_of(config: FitConfig) -> Calibration:
     if not path:
         return shipped()
     try:
-        table = read(Path(path).read_text())
+        table = read(Path(system_path(path)).read_text(encoding="utf-8"))
         whole = table.is_whole
     except OSError as error:
         raise InputError(f"fit.calibration: {path}: cannot be read ({error.strerror})") from None

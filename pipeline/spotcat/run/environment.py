@@ -104,7 +104,7 @@ def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """
     about = [platform.machine()]
     with suppress(OSError):
-        lines = cpuinfo.read_text(errors="replace").splitlines()
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
         # As x86 and ARM call what their instructions are; of processors that differ, each counts.
         flags = {line for line in lines if line.split(":")[0].strip() in ("flags", "Features")}
         about += sorted(" ".join(sorted(line.split(":")[1].split())) for line in flags)
