@@ -110,8 +110,14 @@ def _recipe_rules(recipe: Recipe) -> Rules:
         (clean.clip_window > 0, "clean.clip_window must be positive"),
         (1 <= clean.cotrending_vectors <= 16, "clean.cotrending_vectors must lie in 1..16"),
         (
-            all(sigma == 0 or sigma >= 3 for sigma in (clean.flare_sigma, clean.outlier_sigma)),
-            "clean.flare_sigma and clean.outlier_sigma must be 0 or at least 3",
+            all(
+                x == 0 or x >= 3 for x in (clean.flare_sigma, clean.outlier_sigma, clean.excess_sigma, clean.dip_sigma)
+            ),
+            "clean.flare_sigma, outlier_sigma, excess_sigma and dip_sigma must be 0 or at least 3",
+        ),
+        (
+            all(x == 0 or x > 1 for x in (clean.scatter_ratio, clean.ramp_ratio)),
+            "clean.scatter_ratio and clean.ramp_ratio must be 0 or above 1",
         ),
         (fit.min_points >= 20, "fit.min_points must be at least 20"),
         (fit.max_points >= 128, "fit.max_points must be at least 128"),

@@ -36,16 +36,25 @@ class CleanConfig:
     """lightkurve's quality bit mask: none, default, hard or hardest."""
     gap: float = 30.0
     """A gap in time longer than this [d] starts a new segment; so does every file."""
-    orbits: bool = False
-    """Whether the two orbits of a TESS sector are segments of their own."""
+    orbits: bool = True
+    """Whether the two orbits of a TESS sector are segments of their own, and stretches of a table that last as long."""
     ephemerides: str = ""
     """CSV with the columns star, period [d], epoch [d], duration [h]; measurements in transit are left out."""
-    flare_sigma: float = 0.0
-    """Points this far above the running median [sigma] are left out; 0 keeps all."""
-    outlier_sigma: float = 0.0
-    """Up to two points in a row this far off [sigma] are left out, longer dips never; 0 keeps all."""
+    excess_sigma: float = 8.0
+    """Measurements so far above the median of a stretch without pauses [its own sigma] are left out; 0 keeps all."""
+    scatter_ratio: float = 2.5
+    """Half days whose neighbouring measurements differ so many times more than is usual are left out; 0 keeps all."""
+    dip_sigma: float = 5.0
+    """Dips so deep [sigma], and no longer than `clip_window`, are left out whole; 0 keeps all."""
+    flare_sigma: float = 5.0
+    """Flares, points so far above a local parabola [sigma] and their tails, are left out; 0 keeps all."""
+    outlier_sigma: float = 5.0
+    """One or two points so far off [sigma] are left out, longer dips never; 0 keeps all."""
     clip_window: float = 0.5
-    """Width of the running median [d]."""
+    """Width of the local parabola [d]."""
+    ramp_ratio: float = 1.5
+    """Beginnings and ends of stretches so many times steeper than the steepest between them are left out; 0 keeps
+    all."""
     slopes: bool = False
     """Whether each segment has, beside its offset, a slope of its own; both are marginalised, not subtracted."""
     cotrending: tuple[str, ...] = ()
@@ -119,7 +128,7 @@ class FitConfig:
     """Posterior: laplace for a survey; importance or nuts (the mcmc extra) for chosen stars, far dearer."""
     batch: int = 16
     """Stars fitted together; also the size of a chunk."""
-    detection: float = 12.0
+    detection: float = 6.0
     """Log-likelihood gain over no rotation from which a rotation counts as detected."""
     false_alarm: float = 0.005
     """Largest probability that a star without rotation gains as much; half of the one in a hundred that is promised, so

@@ -87,6 +87,39 @@ _FLAG_WORDS = {
 }
 
 
+class LeftOut(IntEnum):
+    """Why a measurement of the light-curve store is not used."""
+
+    USED = 0
+    EXCESS = 1
+    SCATTER = 2
+    FLARE = 3
+    OUTLIER = 4
+    RAMP = 5
+    DIP = 6
+
+    @property
+    def column(self) -> str:
+        """The column that counts such measurements."""
+        return _LEFT_OUT[self][0]
+
+    @property
+    def words(self) -> str:
+        """As what they were left out."""
+        return _LEFT_OUT[self][1]
+
+
+_LEFT_OUT = {
+    LeftOut.USED: ("n_points", ""),
+    LeftOut.EXCESS: ("n_excess", "excesses far above all others"),
+    LeftOut.SCATTER: ("n_scattered", "stretches of large scatter"),
+    LeftOut.FLARE: ("n_flares", "flares"),
+    LeftOut.OUTLIER: ("n_outliers", "single outliers"),
+    LeftOut.RAMP: ("n_ramps", "ramps at the ends of stretches"),
+    LeftOut.DIP: ("n_dips", "narrow dips, as of transits and eclipses"),
+}
+
+
 class LifetimeFlag(IntEnum):
     """What a fitted spot lifetime is worth."""
 

@@ -189,10 +189,12 @@ def test_many_rows_of_many_blocks(tmp_path: Path) -> None:
             flux = (1000 + random.normal(0, 1, n)).astype(np.float32)
             error = np.full(n, 1 + k, dtype=np.float32)
             zeros = np.zeros(n)
-            curve = CleanCurve(time, flux, error, zeros.astype(np.int32), zeros.astype(np.int16), False)
+            curve = CleanCurve(
+                time, flux, error, zeros.astype(np.int32), zeros.astype(np.int16), zeros.astype(np.int8), False
+            )
             info = FileInfo(Path(f"{k}.fits"), "0" * 64, mission_identity("KIC", k + 1), product="Kepler")
             block.put(k - start, curve)
-            rows.append((k, info, Row(n, 1, time[0], time[-1], 0.02, 0, 0, 0, 0, "")))
+            rows.append((k, info, Row(n, 1, time[0], time[-1], 0.02, n, *[0] * 4, "", *[0] * 6)))
             curves[info.identity.star_id] = curve
         block.write()
     writer.close(group, row_columns(rows))

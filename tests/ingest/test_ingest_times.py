@@ -11,9 +11,9 @@ import pytest
 from ingest_files import make_recipe, run_ingest, signal, star_row, table_columns, write_csv
 
 from spotcat.ingest.clean import RawCurve, Refusal
-from spotcat.ingest.clip import Transit, drop_transits
 from spotcat.ingest.daycount import BKJD, BTJD, JD, MJD, epoch_in_count, stated_zero, to_count
 from spotcat.ingest.reference import quiet_lightkurve
+from spotcat.ingest.transits import Transit, drop_transits
 from spotcat.status import Flag, Status
 
 CARDS = {"TARGETID": 77, "MISSION": "TESS", "TELESCOP": "TESS", "SECTOR": 12, "RA": 1.0, "DEC": 2.0}

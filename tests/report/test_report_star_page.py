@@ -334,7 +334,7 @@ def test_a_periodogram_is_in_its_picture(tmp_path: Path, gain: np.ndarray, shown
 )
 @pytest.mark.parametrize("flags", [0, 2**18 - 1])
 def test_words_stay_on_the_page(tmp_path: Path, name: str, flags: int) -> None:
-    left_out = {"n_masked": 123_456, "n_clipped": 123_456, "n_in_transit": 123_456} if flags else {}
+    left_out = {"n_masked": 123_456, "n_flares": 123_456, "n_in_transit": 123_456} if flags else {}
     with picture(tmp_path / "a.svg", 7.25, 9.9) as figure:
         _head(figure, _star(name=name, flags=flags, **left_out))
         boxes = [text.get_window_extent() for text in figure.texts]
@@ -348,9 +348,9 @@ def test_words_stay_on_the_page(tmp_path: Path, name: str, flags: int) -> None:
 
 
 def test_the_page_says_what_cleaning_left_out(tmp_path: Path) -> None:
-    text = draw(_star(n_masked=1306, n_clipped=2, n_in_transit=0), tmp_path / "star.svg").read_text()
+    text = draw(_star(n_masked=1306, n_flares=2, n_in_transit=0), tmp_path / "star.svg").read_text()
     lines = re.findall(r"<!-- (.*?) -->", text, flags=re.DOTALL)  # one for each line of text
-    assert "left out: 1,306 by the quality mask, 2 as flares or outliers" in " ".join(" ".join(lines).split())
+    assert "left out: 1,306 by the quality mask, 2 as flares" in " ".join(" ".join(lines).split())
     assert "left out" not in draw(_star(), tmp_path / "star.svg").read_text()
 
 

@@ -52,7 +52,7 @@ def test_chosen_stars_are_sampled_beside_their_survey(undisturbed: Path, tmp_pat
 @pytest.mark.parametrize(
     ("section", "words"),
     [
-        ("[clean]\nflare_sigma = 5.0\n", "clean.flare_sigma 0.0 -> 5.0"),
+        ("[clean]\nflare_sigma = 7.0\n", "clean.flare_sigma 5.0 -> 7.0"),
         ("[clean]\nquality = 'hard'\ngap = 5.0\n", "clean.quality 'default' -> 'hard', clean.gap 30.0 -> 5.0"),
         ("[fit]\nmin_points = 99\n", "fit.min_points 50 -> 99"),
         ("author = 'QLP'\n", "input.author '' -> 'QLP'"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spotcat.config import nearest
-from spotcat.status import Flag, InputError, LifetimeFlag, ParameterFlag, Status
+from spotcat.status import Flag, InputError, LeftOut, LifetimeFlag, ParameterFlag, Status
 
 SCHEMA_VERSION = 2
 """Changes when a column is renamed, removed or changes its meaning, or the store its layout; others are refused.
@@ -101,6 +101,7 @@ COLUMNS: tuple[Column, ...] = (
     _number("lnl_rotation", "", "stat.likelihood", "Penalised ln likelihood gain of rotation over none"),
     _number("false_alarm", "", "stat.probability", "Probability that a star without rotation gains as much"),
     _number("reliability", "", "stat.probability", "Probability that neither noise nor a wrong mode made prot"),
+    _number("rotating_share", "", "src.var.amplitude;arith.ratio", "Share of rotation in what is not white noise"),
     Column("rotating", "i1", "", "meta.code;src.var", "Whether rotation was detected", 0),
     _number("rvar", "", "src.var.amplitude", "Range between the 5th and 95th percentile of relative flux"),
     _number("sph", "", "src.var.amplitude;stat.mean", "Mean scatter of relative flux in windows of 5 prot"),
@@ -136,7 +137,11 @@ COLUMNS: tuple[Column, ...] = (
     Column("crowding", "f4", "", "phot.flux;arith.ratio", "Share of the flux that is the star's own", _NAN),
     Column("n_points", "i4", "", "meta.number;obs", "Valid measurements", 0),
     Column("n_masked", "i4", "", "meta.number;obs", "Measurements that the quality mask left out", 0),
-    Column("n_clipped", "i4", "", "meta.number;obs", "Measurements left out as flares or outliers", 0),
+    *(
+        Column(kind.column, "i4", "", "meta.number;obs", f"Measurements left out: {kind.words}", 0)
+        for kind in LeftOut
+        if kind
+    ),
     Column("n_in_transit", "i4", "", "meta.number;obs", "Measurements left out as in transit", 0),
     Column("n_placeholder", "i4", "", "meta.number;obs", "Values left out as standing for a missing measurement", 0),
     Column("n_segments", "i4", "", "meta.number;obs.sequence", "Quarters, sectors or parts of them", 0),

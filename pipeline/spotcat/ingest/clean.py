@@ -59,7 +59,7 @@ class CleanCurve:
     """A light curve ready for the store: finite, strictly increasing in time, segments in time order.
 
     ``time`` is f8 [d]; ``flux`` and ``flux_err`` keep the delivered precision; ``quality`` is i4; ``segment``
-    is i2 and counts from 0.
+    is i2 and counts from 0; ``left_out`` (``LeftOut``, i1) is 0 for the measurements used.
     """
 
     time: np.ndarray
@@ -67,11 +67,11 @@ class CleanCurve:
     flux_err: np.ndarray
     quality: np.ndarray
     segment: np.ndarray
+    left_out: np.ndarray
     errors_estimated: bool
     odd: bool = False
     """Whether measurements were out of order or out of range."""
     n_masked: int = 0
-    n_clipped: int = 0
     n_in_transit: int = 0
     n_placeholder: int = 0
     converted: bool = False
@@ -108,7 +108,8 @@ def clean(raw: RawCurve, gap: float, span: tuple[float, float] = (-np.inf, np.in
     odd |= _is_implausible(flux)
     quality = raw.quality[order].astype(np.int32)
     number = None if raw.cadence_number is None else raw.cadence_number[order].astype(np.int32)
-    curve = CleanCurve(time, flux, flux_err, quality, segment, estimated, odd, cadence_number=number)
+    every = np.zeros(time.size, dtype=np.int8)
+    curve = CleanCurve(time, flux, flux_err, quality, segment, every, estimated, odd, cadence_number=number)
     return replace(curve, n_masked=raw.n_masked, n_placeholder=raw.n_placeholder, converted=raw.converted)
 
 

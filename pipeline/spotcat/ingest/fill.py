@@ -14,14 +14,15 @@ import numpy as np
 
 from spotcat.config import CleanConfig
 from spotcat.ingest.clean import CleanCurve, Refusal
-from spotcat.ingest.clip import Transit
 from spotcat.ingest.describe import FileInfo
+from spotcat.ingest.dips import repeating
 from spotcat.ingest.discover import Source
 from spotcat.ingest.outcome import Marks, Outcome, Row, pauses_of
 from spotcat.ingest.read import Known, read_curve
 from spotcat.ingest.scan import checksum, scan
+from spotcat.ingest.transits import Transit
 from spotcat.ingest.writer import Block
-from spotcat.status import Flag
+from spotcat.status import Flag, LeftOut
 
 _MARGIN = 1.0
 """Measurements further [d] outside the dates of their file's header are damage."""
@@ -78,16 +79,21 @@ def _row(curve: CleanCurve) -> Row:
         flags |= Flag.PLACEHOLDERS_LEFT_OUT
     if curve.converted:
         flags |= Flag.TIMES_CONVERTED
+    if repeating(curve.flux, curve.left_out):
+        flags |= Flag.ECLIPSES_SUSPECTED
+    n_used, *n_left_out = np.bincount(curve.left_out, minlength=len(LeftOut)).tolist()
+    used = curve.time[curve.left_out == LeftOut.USED]
     return Row(
-        curve.time.size,
+        n_used,
         int(curve.segment[-1]) + 1,
-        float(curve.time[0]),
-        float(curve.time[-1]),
-        float(np.median(np.diff(curve.time))),
+        float(used[0]),
+        float(used[-1]),
+        float(np.median(np.diff(used))),
+        curve.time.size,
         curve.n_masked,
-        curve.n_clipped,
         curve.n_in_transit,
         curve.n_placeholder,
         int(flags),
-        pauses_of(curve.time),
+        pauses_of(used),
+        *n_left_out,
     )

@@ -24,7 +24,9 @@ _FOLDER, _PLAN = ".shards", "plan"
 class Row(NamedTuple):
     """What the tables need of one stored light curve.
 
-    `pauses` has the last time before and the first after each gap that may be closed [d], with blanks between.
+    The times are those of the measurements used; `n_stored` counts the others too.  `pauses` has the last time before
+    and the first after each gap that may be closed [d], with blanks between.  The last six count what is left out, in
+    the order of ``LeftOut``.
     """
 
     n_points: int
@@ -32,12 +34,18 @@ class Row(NamedTuple):
     time_min: float
     time_max: float
     cadence: float
+    n_stored: int
     n_masked: int
-    n_clipped: int
     n_in_transit: int
     n_placeholder: int
     flags: int
     pauses: str
+    n_excess: int
+    n_scattered: int
+    n_flares: int
+    n_outliers: int
+    n_ramps: int
+    n_dips: int
 
     def intervals(self) -> tuple[np.ndarray, np.ndarray]:
         """First and last times [d] of what lies between the pauses, shape (n,) each."""

@@ -14,7 +14,6 @@ import numpy as np
 from spotcat import __version__
 from spotcat.config import Recipe, digest
 from spotcat.ingest.clean import Refusal
-from spotcat.ingest.clip import Transit, read_ephemerides
 from spotcat.ingest.cotrending import Cotrending
 from spotcat.ingest.describe import BY_MISSION, FileInfo
 from spotcat.ingest.discover import Source, discover
@@ -28,6 +27,7 @@ from spotcat.ingest.plan import listed, plan_stars
 from spotcat.ingest.scan import checksum
 from spotcat.ingest.store import VERSION, LightCurveStore
 from spotcat.ingest.tables import Star, by_reason, left_out_columns, row_columns, star_columns
+from spotcat.ingest.transits import Transit, read_ephemerides
 from spotcat.ingest.vectors import Vectors, detector_of
 from spotcat.ingest.writer import StoreWriter, block_rows
 from spotcat.status import RunError, Status

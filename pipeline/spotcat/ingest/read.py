@@ -15,17 +15,20 @@ import numpy as np
 
 from spotcat.config import CleanConfig
 from spotcat.ingest.clean import CleanCurve, Refusal, clean
-from spotcat.ingest.clip import Transit, clip, drop_transits
 from spotcat.ingest.daycount import kind_of, stated_zero, to_count
 from spotcat.ingest.discover import TABLE_SUFFIXES
 from spotcat.ingest.formats import KEPSEISMIC, PRODUCTS, TABLE
 from spotcat.ingest.placeholders import stray_times, without_placeholders
 from spotcat.ingest.plain import lacking, read_plain
+from spotcat.ingest.robust import left_out
+from spotcat.ingest.transits import Transit, drop_transits
 from spotcat.ingest.units import BY_NAME, Delivered
 from spotcat.status import InputError, Status
 
 _ORBIT_GAP = 0.5
 """TESS looks away for about a day between the two orbits of a sector."""
+_ORBIT_LENGTHS = 5.0, 16.0
+"""The longest stretch of a table [d] between such pauses, if it is of TESS: nights are shorter, quarters longer."""
 _SNIFFED = 512
 _GZIP = b"\x1f\x8b"
 _FITS = b"SIMPLE  ="
@@ -75,12 +78,20 @@ def read_curve(
     if isinstance(masked, Refusal):
         return masked
     raw, n_in_transit = masked
-    by_orbit = config.orbits and kind is not None and kind.campaign.folder == "tess"
+    by_orbit = config.orbits and (_in_orbits(raw.time) if kind is None else kind.campaign.folder == "tess")
     curve = clean(raw, min(config.gap, _ORBIT_GAP) if by_orbit else config.gap, known.span)
     if isinstance(curve, Refusal):
         return curve
-    curve, n_clipped = clip(curve, config)
-    return replace(curve, n_clipped=n_clipped, n_in_transit=n_in_transit)
+    why = left_out(curve.time, curve.flux, curve.segment, config)
+    return replace(curve, n_in_transit=n_in_transit, left_out=why)
+
+
+def _in_orbits(time: np.ndarray) -> bool:
+    """Whether a table's stretches without a pause last as long as those of TESS."""
+    known = np.sort(time[np.isfinite(time)])
+    ends = np.r_[-1, np.flatnonzero(np.diff(known) > _ORBIT_GAP), known.size - 1]
+    longest = np.max(known[ends[1:]] - known[ends[:-1] + 1], initial=0.0)
+    return bool(_ORBIT_LENGTHS[0] <= longest <= _ORBIT_LENGTHS[1])
 
 
 def unreadable(error: Exception) -> Refusal:

@@ -4,10 +4,11 @@ A store is one zarr v3 hierarchy:
 
 * ``<mission>/<campaign>-<cadence>s`` (``kepler/q05-1765s``, ``k2/c04-1765s``, ``tess/s0001-120s``,
   ``table/43000s``; another author's name before the cadence): one group per campaign, with one row per file, sorted
-  by star.  The arrays ``time``, ``flux``, ``flux_err``, ``quality`` and ``segment`` are ``[row, point]`` and packed:
-  point j is the j-th valid measurement, and a row ends in NaN (-1 in ``segment``).  ``time`` is f8 in the mission's
-  days minus the attribute ``epoch``.  ``flux`` and ``flux_err`` are as delivered: f4 for the missions' files, which
-  hold f4, and f8 for all others.  Columns over rows name the file of each ``row`` that holds one.
+  by star.  The arrays ``time``, ``flux``, ``flux_err``, ``quality``, ``segment`` and ``left_out`` are
+  ``[row, point]`` and packed: point j is the j-th valid measurement, and a row ends in NaN (-1 in ``segment``).
+  ``time`` is f8 in the mission's days minus the attribute ``epoch``.  ``left_out`` says which measurements are not
+  used, and why (``LeftOut``).  ``flux`` and ``flux_err`` are as delivered: f4 for the missions' files, which hold f4,
+  and f8 for all others.  Columns over rows name the file of each ``row`` that holds one.
   Where a recipe names cotrending basis vectors, ``cadence_number`` holds the mission's number of each point, and
   ``cotrending/<detector>`` the vectors by that number; a row's detector follows from its column ``observed``.
 * ``stars``: one row per star, bad ones included (see ``STAR_COLUMNS``).
@@ -20,21 +21,25 @@ goes into new groups (``tess/s0001-120s-1``), with new tables (``stars-1``); the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from spotcat.ingest.lightcurve import LightCurve, join, with_slope
 from spotcat.ingest.vectors import StoredVectors
-from spotcat.status import InputError, RunError
+from spotcat.status import InputError, LeftOut, RunError
 
 FORMAT = "spotcat light curves"
 VERSION = 5
 
 StarTable = dict[str, np.ndarray]
 """One-dimensional arrays by column name, one element per star, sorted by star_id."""
+
+LEFT_OUT_COUNTS = tuple(kind.column for kind in LeftOut if kind)
+"""Columns that count the measurements that are stored but not used, a kind each."""
 
 STAR_COLUMNS = {
     "star_id": "i8",
@@ -53,7 +58,7 @@ STAR_COLUMNS = {
     "span": "f8",
     "cadence": "f8",
     "n_masked": "i4",
-    "n_clipped": "i4",
+    **dict.fromkeys(LEFT_OUT_COUNTS, "i4"),
     "n_in_transit": "i4",
     "n_placeholder": "i4",
     "status": "i1",
@@ -64,8 +69,8 @@ STAR_COLUMNS = {
 """Name and kind of the columns of ``stars``.
 
 ``span`` is the time [d] from the first measurement to the last with the long gaps closed (``gaps``).
-``n_masked``, ``n_clipped``, ``n_in_transit`` and ``n_placeholder`` count the measurements that were left out by the
-quality mask, the clipping and the transit mask, and as values that stand for a missing one.
+``n_masked``, ``n_in_transit`` and ``n_placeholder`` count the measurements that are not stored: those that the quality
+mask and the transit mask took away, and values that stand for a missing one.
 """
 
 ROW_COLUMNS = {
@@ -76,8 +81,9 @@ ROW_COLUMNS = {
     "time_min": "f8",
     "time_max": "f8",
     "cadence": "f8",
+    "n_stored": "i4",
     "n_masked": "i4",
-    "n_clipped": "i4",
+    **dict.fromkeys(LEFT_OUT_COUNTS, "i4"),
     "n_in_transit": "i4",
     "n_placeholder": "i4",
     "flags": "i4",
@@ -96,26 +102,6 @@ LEFT_OUT_COLUMNS = {"star_id": "i8", "file": "U", "sha256": "U", "status": "i1",
 
 
 @dataclass(frozen=True)
-class LightCurve:
-    """One star's measurements, all campaigns joined.
-
-    ``time`` f8 [d] in the mission's own system, strictly increasing; ``flux`` f8, each segment divided by its
-    median; ``flux_err`` f8 on the same scale; ``segment`` i4, counting from 0 in time order.  ``vectors`` f8, shape
-    (points, vectors), are the detector's cotrending basis vectors at each point, 0 where the mission gives none;
-    without columns where the store keeps none; time is one before them if the recipe asks for slopes.  Each segment has
-    coefficients of its own.
-    """
-
-    star_id: int
-    name: str
-    time: np.ndarray
-    flux: np.ndarray
-    flux_err: np.ndarray
-    segment: np.ndarray
-    vectors: np.ndarray
-
-
-@dataclass(frozen=True)
 class _Campaign:
     """A campaign's arrays and the part of its row table that finds a star."""
 
@@ -124,7 +110,7 @@ class _Campaign:
     epoch: int
     star_id: np.ndarray
     row: np.ndarray
-    n_points: np.ndarray
+    n_stored: np.ndarray
 
 
 class LightCurveStore:
@@ -201,8 +187,8 @@ class LightCurveStore:
                 pieces[star_id].append(piece)
         names = dict(zip(unique.tolist(), self.stars["name"][position].tolist(), strict=True))
         n_vectors = self._vectors.n_vectors
-        joined = [_join(star_id, names[star_id], pieces[star_id], n_vectors) for star_id in wanted.tolist()]
-        return [_with_slope(star) for star in joined] if self._slopes else joined
+        joined = [join(star_id, names[star_id], pieces[star_id], n_vectors) for star_id in wanted.tolist()]
+        return [with_slope(star) for star in joined] if self._slopes else joined
 
     @property
     def n_rows(self) -> int:
@@ -214,7 +200,7 @@ class LightCurveStore:
         groups = [(name, self._root[name]) for name in self.campaigns]
         return [
             _Campaign(
-                name, group, group.attrs["epoch"], *(group[column][:] for column in ("star_id", "row", "n_points"))
+                name, group, group.attrs["epoch"], *(group[column][:] for column in ("star_id", "row", "n_stored"))
             )
             for name, group in groups
         ]
@@ -227,27 +213,28 @@ class LightCurveStore:
         }
 
     def _rows(self, campaign: _Campaign, star_ids: np.ndarray) -> list[tuple[int, tuple[np.ndarray, ...]]]:
-        """Star, and time, flux, flux_err, segment, vectors, of each row that belongs to one of `star_ids` (sorted)."""
+        """Star, and the arrays that `join` takes, of each row that belongs to one of `star_ids` (sorted)."""
         first = np.searchsorted(campaign.star_id, star_ids, side="left")
         last = np.searchsorted(campaign.star_id, star_ids, side="right")
         rows = np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)])
         if rows.size == 0:
             return []
         try:
-            time, flux, flux_err, segment = (
-                campaign.arrays[name].oindex[campaign.row[rows]] for name in ("time", "flux", "flux_err", "segment")
+            names = "time", "flux", "flux_err", "segment", "left_out"
+            time, flux, flux_err, segment, left_out = (
+                campaign.arrays[name].oindex[campaign.row[rows]] for name in names
             )
             vectors = self._vectors.at(campaign.name, campaign.arrays, rows)
         except (ValueError, RuntimeError, OSError, KeyError) as error:
             raise self._damaged(campaign) from error
         result: list[tuple[int, tuple[np.ndarray, ...]]] = []
         for k, row in enumerate(rows):
-            n = campaign.n_points[row]
+            n = campaign.n_stored[row]
             piece = (time[k, :n] + campaign.epoch, flux[k, :n], flux_err[k, :n], segment[k, :n])
             # A missing shard reads as fill values without an error.
             if not all(np.isfinite(part).all() for part in piece) or (n and segment[k, 0] != 0):
                 raise self._damaged(campaign)
-            result.append((int(campaign.star_id[row]), (*piece, vectors[k][:n])))
+            result.append((int(campaign.star_id[row]), (*piece, vectors[k][:n], left_out[k, :n])))
         return result
 
     def _damaged(self, campaign: _Campaign) -> RunError:
@@ -257,44 +244,3 @@ class LightCurveStore:
 def versioned(name: str, generation: int) -> str:
     """A group's name after some additions to the store."""
     return f"{name}-{generation}" if generation else name
-
-
-def _with_slope(star: LightCurve) -> LightCurve:
-    """The same with time as a vector before the others: a segment's own coefficient makes it a slope."""
-    middle = star.time.mean() if star.time.size else 0.0
-    return replace(star, vectors=np.column_stack([star.time - middle, star.vectors]))
-
-
-def _join(star_id: int, name: str, pieces: list[tuple[np.ndarray, ...]], n_vectors: int) -> LightCurve:
-    """Put a star's campaigns in time order, number their segments on and divide each by its median."""
-    times: list[np.ndarray] = []
-    fluxes: list[np.ndarray] = []
-    errors: list[np.ndarray] = []
-    segments: list[np.ndarray] = []
-    vectors: list[np.ndarray] = []
-    n_segments = 0
-    for piece in sorted(pieces, key=lambda piece: float(piece[0][0])):
-        # Two files may share the measurement at which one ends and the next begins.
-        fresh = piece[0] > (times[-1][-1] if times else -np.inf)
-        time, flux, flux_err, segment, basis = (part[fresh] for part in piece)
-        numbers, index = np.unique(segment, return_inverse=True)
-        level = np.array([np.median(flux[segment == number].astype(np.float64)) for number in numbers])
-        if time.size:
-            times.append(time)
-            fluxes.append(flux / level[index])
-            errors.append(flux_err / level[index])
-            segments.append(index + n_segments)
-            vectors.append(basis)
-            n_segments += numbers.size
-    if not times:
-        empty = np.empty(0)
-        return LightCurve(star_id, name, empty, empty, empty, np.empty(0, dtype=np.int32), np.empty((0, n_vectors)))
-    return LightCurve(
-        star_id,
-        name,
-        np.concatenate(times),
-        np.concatenate(fluxes),
-        np.concatenate(errors),
-        np.concatenate(segments).astype(np.int32),
-        np.concatenate(vectors),
-    )

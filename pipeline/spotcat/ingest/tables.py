@@ -16,7 +16,7 @@ from spotcat.ingest.clean import Refusal
 from spotcat.ingest.describe import FileInfo
 from spotcat.ingest.outcome import Row
 from spotcat.ingest.plan import StarFiles, listed, words_of
-from spotcat.ingest.store import LEFT_OUT_COLUMNS, ROW_COLUMNS, STAR_COLUMNS
+from spotcat.ingest.store import LEFT_OUT_COLUMNS, LEFT_OUT_COUNTS, ROW_COLUMNS, STAR_COLUMNS
 from spotcat.status import Flag, Status
 
 Columns = dict[str, list[Any]]
@@ -106,7 +106,7 @@ def _star_values(star: Star, min_points: int, choices: str) -> dict[str, Any]:
         "span": _span(rows),
         "cadence": _typical_cadence(rows),
         "n_masked": sum(row.n_masked for row in rows),
-        "n_clipped": sum(row.n_clipped for row in rows),
+        **{name: sum(getattr(row, name) for row in rows) for name in LEFT_OUT_COUNTS},
         "n_in_transit": sum(row.n_in_transit for row in rows),
         "n_placeholder": sum(row.n_placeholder for row in rows),
         "status": int(verdict.status),

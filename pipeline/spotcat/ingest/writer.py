@@ -28,8 +28,8 @@ _CHUNK_ROWS = 64
 _CHUNK_BYTES = 4 * 2**20
 _SHARD_CHUNKS = 16
 _TABLE_CHUNK = 65536
-_FILLS = {"time": np.nan, "flux": np.nan, "flux_err": np.nan, "quality": 0, "segment": -1}
-_KINDS = {"time": "f8", "quality": "i4", "segment": "i2", CADENCE: "i4"}
+_FILLS = {"time": np.nan, "flux": np.nan, "flux_err": np.nan, "quality": 0, "segment": -1, "left_out": 0}
+_KINDS = {"time": "f8", "quality": "i4", "segment": "i2", "left_out": "i1", CADENCE: "i4"}
 
 
 class StoreWriter:

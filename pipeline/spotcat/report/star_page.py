@@ -13,7 +13,7 @@ from spotcat.report.corner import corner
 from spotcat.report.fitted import FittedStar, Piece, autocorrelation, load_fitted
 from spotcat.report.panels import rotations, with_errors
 from spotcat.report.style import DATA, GUIDE, MODEL, log_periods, picture
-from spotcat.status import Flag, LifetimeFlag, Status
+from spotcat.status import Flag, LeftOut, LifetimeFlag, Status
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,7 +109,7 @@ def _left_out(row: dict[str, Any]) -> str:
     """How many measurements each step of cleaning took; nothing of steps that took none."""
     steps = (
         ("n_masked", "by the quality mask"),
-        ("n_clipped", "as flares or outliers"),
+        *((kind.column, f"as {kind.words}") for kind in LeftOut if kind),
         ("n_in_transit", "in transit"),
         ("n_placeholder", "as placeholders"),
     )

@@ -1,4 +1,4 @@
-"""Transits, flares and outliers left out where a recipe asks for it; dips stay."""
+"""Transits left out where a recipe gives their ephemeris, and the counts of all that is left out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from ingest_files import (
-    LONG_CADENCE,
     TWO_MINUTES,
     make_recipe,
     run_ingest,
@@ -23,75 +22,14 @@ from ingest_files import (
 
 from spotcat.catalog.query import open_catalog
 from spotcat.config import CleanConfig, FitConfig, InputConfig, Recipe, Site, SurveyConfig
-from spotcat.ingest.clean import CleanCurve, RawCurve, clean
-from spotcat.ingest.clip import Transit, clip, drop_transits, read_ephemerides
+from spotcat.ingest.clean import RawCurve
+from spotcat.ingest.transits import Transit, drop_transits, read_ephemerides
 from spotcat.run.stages import run_survey
 from spotcat.status import InputError
-
-CLIPPING = CleanConfig(flare_sigma=6.0, outlier_sigma=6.0)
-
-
-def curve_of(n: int = 2000, step: float = LONG_CADENCE, period: float = 5.0) -> CleanCurve:
-    random = np.random.default_rng(4)
-    time = 100 + step * np.arange(n)
-    flux = 1000 * (1 + 0.02 * np.sin(2 * np.pi * time / period)) + random.normal(0, 1, n)
-    curve = clean(RawCurve(time, flux, np.ones(n), np.zeros(n, dtype=np.int32), None), 30.0)
-    assert isinstance(curve, CleanCurve)
-    return curve
-
-
-def changed(curve: CleanCurve, rows: Any, change: Any) -> CleanCurve:
-    flux = curve.flux.copy()
-    flux[rows] += change
-    return replace(curve, flux=flux)
 
 
 def with_clean(recipe: Recipe, **values: Any) -> Recipe:
     return replace(recipe, clean=replace(recipe.clean, **values))
-
-
-def test_nothing_is_clipped_unless_asked_for() -> None:
-    curve = changed(curve_of(), [500, 900], [300.0, -300.0])
-    assert clip(curve, CleanConfig()) == (curve, 0)
-
-
-def test_flares_go_and_dips_stay() -> None:
-    curve = curve_of()
-    flare = np.arange(500, 506)
-    dip = np.arange(1000, 1030)
-    damaged = changed(changed(curve, flare, 60 * np.exp(-np.arange(6.0) / 3)), dip, -200.0)
-    damaged = changed(damaged, [1500, 1700, 1701], [-40.0, -40.0, -40.0])
-    clipped, count = clip(damaged, CLIPPING)
-    lost = np.setdiff1d(damaged.time, clipped.time)
-    assert count == lost.size
-    np.testing.assert_array_equal(lost, damaged.time[[*flare, 1500, 1700, 1701]])
-    assert np.isin(damaged.time[dip], clipped.time).all()
-    for part in ("flux", "flux_err", "quality", "segment"):
-        assert getattr(clipped, part).size == clipped.time.size
-
-
-def test_only_flares_or_only_outliers() -> None:
-    damaged = changed(curve_of(), [500, 501, 502, 1500], [60.0, 50.0, 40.0, -40.0])
-    assert clip(damaged, replace(CLIPPING, outlier_sigma=0.0))[1] == 3
-    # Three points in a row are no single outlier, upwards or downwards.
-    assert clip(damaged, replace(CLIPPING, flare_sigma=0.0))[1] == 1
-
-
-@pytest.mark.parametrize("period", [0.25, 0.6, 30.0])
-def test_rotation_is_not_clipped(period: float) -> None:
-    assert clip(curve_of(period=period), CLIPPING)[1] == 0
-
-
-@pytest.mark.real
-def test_the_dips_of_kic_8462852_stay_as_deep(real_data: Path, tmp_path: Path) -> None:
-    recipe = make_recipe(real_data / "kepler" / "kplr008462852-*.fits")
-    stores = [
-        run_ingest(with_clean(recipe, flare_sigma=sigma, outlier_sigma=sigma), tmp_path / str(sigma))[1]
-        for sigma in (0.0, 6.0)
-    ]
-    deepest = [store.read(store.stars["star_id"])[0].flux.min() for store in stores]
-    assert deepest[0] == pytest.approx(deepest[1], abs=1e-4) and deepest[0] < 0.85
-    assert 0 < stores[1].stars["n_clipped"][0] < 100
 
 
 def test_transits_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -170,9 +108,9 @@ def test_the_counts_reach_the_catalog(tmp_path: Path) -> None:
     recipe = Recipe(
         SurveyConfig("few", str(tmp_path / "run"), 1),
         InputConfig((f"{tmp_path}/*.fits",)),
-        CleanConfig(flare_sigma=40.0, ephemerides=str(tmp_path / "planets.csv")),
+        CleanConfig(excess_sigma=0.0, flare_sigma=40.0, ephemerides=str(tmp_path / "planets.csv")),
         FitConfig(min_points=1000),
     )
     catalog = open_catalog(run_survey(recipe, Site(executor="serial")).path)
-    counts = {name: int(catalog.column(name)[0]) for name in ("n_points", "n_masked", "n_clipped", "n_in_transit")}
-    assert counts == {"n_points": 286, "n_masked": 7, "n_clipped": 3, "n_in_transit": 4}
+    counts = {name: int(catalog.column(name)[0]) for name in ("n_points", "n_masked", "n_flares", "n_in_transit")}
+    assert counts == {"n_points": 286, "n_masked": 7, "n_flares": 3, "n_in_transit": 4}

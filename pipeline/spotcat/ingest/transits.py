@@ -1,4 +1,4 @@
-"""Measurements left out on request: transits of a known planet, flares and single outliers."""
+"""Measurements left out on request: transits of a known planet."""
 
 from __future__ import annotations
 
@@ -11,16 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from spotcat.config import CleanConfig
-from spotcat.ingest.clean import CleanCurve, RawCurve, Refusal
+from spotcat.ingest.clean import RawCurve, Refusal
 from spotcat.ingest.daycount import epoch_in_count
 from spotcat.ingest.identity import parse_name
 from spotcat.status import InputError, Status
 from spotcat.text import system_path, written
 
-_MAD_TO_SIGMA = 1.4826
-_MAX_OUTLIERS = 2
-"""More points than this in a row that are too low are a dip, not outliers."""
 _COLUMNS = ("star", "period", "epoch", "duration")
 
 
@@ -95,51 +91,3 @@ def drop_transits(
     parts: dict[str, Any] = {name: getattr(raw, name) for name in names if getattr(raw, name) is not None}
     kept = {name: values[~inside] for name, values in parts.items()}
     return replace(raw, **kept), int(np.count_nonzero(inside & np.isfinite(raw.flux)))
-
-
-def clip(curve: CleanCurve, config: CleanConfig) -> tuple[CleanCurve, int]:
-    """A light curve without flares and single outliers, and how many measurements that took.
-
-    A point is compared with the running median of its segment.  Everything that is too high goes; what is too low
-    goes only where no more than two such points follow each other, so dips stay as deep as they are.
-    """
-    if not config.flare_sigma and not config.outlier_sigma:
-        return curve, 0
-    kept = np.ones(curve.time.size, dtype=bool)
-    for number in np.unique(curve.segment):
-        part = np.flatnonzero(curve.segment == number)
-        kept[part] = ~_unwanted(curve.time[part], curve.flux[part].astype(np.float64), config)
-    if kept.all() or np.unique(curve.segment[kept]).size < np.unique(curve.segment).size:
-        return curve, 0
-    parts: dict[str, Any] = {
-        name: getattr(curve, name)[kept] for name in ("time", "flux", "flux_err", "quality", "segment")
-    }
-    if curve.cadence_number is not None:
-        parts["cadence_number"] = curve.cadence_number[kept]
-    return replace(curve, **parts), int(np.count_nonzero(~kept))
-
-
-def _unwanted(time: np.ndarray, flux: np.ndarray, config: CleanConfig) -> np.ndarray:
-    """Which points of a segment are flares or outliers; none close to a dip, whose edges bend the running median."""
-    from scipy.ndimage import binary_dilation, median_filter
-
-    half = max(1, round(config.clip_window / float(np.median(np.diff(time))) / 2)) if time.size > 1 else 1
-    if flux.size <= 2 * half:
-        return np.zeros(flux.size, dtype=bool)
-    rest = flux - median_filter(flux, size=2 * half + 1, mode="nearest")
-    sigma = _MAD_TO_SIGMA * np.median(np.abs(rest - np.median(rest)))
-    low = rest < -(config.outlier_sigma or config.flare_sigma) * sigma
-    lonely = _lonely(low)
-    unwanted = lonely | _lonely(rest > config.outlier_sigma * sigma) if config.outlier_sigma else np.zeros_like(low)
-    if config.flare_sigma:
-        unwanted |= rest > config.flare_sigma * sigma
-    return unwanted & ~binary_dilation(low & ~lonely, iterations=2 * half) & (sigma > 0)
-
-
-def _lonely(marked: np.ndarray) -> np.ndarray:
-    """Those of the marked points that no more than one other follows or precedes without a break."""
-    edges = np.flatnonzero(np.diff(marked.astype(np.int8), prepend=0, append=0))
-    lonely = np.zeros(marked.size, dtype=bool)
-    for start, stop in zip(edges[::2], edges[1::2], strict=True):
-        lonely[start:stop] = stop - start <= _MAX_OUTLIERS
-    return lonely
