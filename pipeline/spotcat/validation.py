@@ -19,14 +19,13 @@ from spotcat.check.assess import COLUMNS, Figure, assess, coverage_together, fal
 from spotcat.check.calibrate import learn
 from spotcat.check.curves import NOMINAL, curves, held
 from spotcat.check.populations import QUIET, TOGETHER, population, sized
-from spotcat.check.quiet import transits
 from spotcat.check.recovery import found_for, read_truth
 from spotcat.check.simulate import simulate_survey, truth_path
 from spotcat.config import CheckConfig, InputConfig, Recipe, Site, SurveyConfig
 from spotcat.report.validation_plots import plot_validation
 from spotcat.run.environment import sharing_programs
 from spotcat.run.stages import run_survey
-from spotcat.status import Flag, InputError, LifetimeFlag
+from spotcat.status import InputError, LifetimeFlag
 from spotcat.text import system_path
 
 REPORT = "validation.json"
@@ -84,9 +83,10 @@ def check_calibrate(recipe: Recipe, site: Site, out: Path) -> None:
     quiet: dict[str, list[np.ndarray]] = {"lnl_rotation": [], "baseline": []}
     for name, found, truth in _surveys(recipe, site):
         if name.endswith(QUIET):
-            told = (truth["family"] == transits.__name__) | (found["flags"].astype(int) & Flag.STEPS_SUSPECTED > 0)
-            for key, parts in quiet.items():
-                parts.append(found[key][~told])
+            # What the verdict refuses for another reason is no false alarm, whatever it gains.
+            told = found["reliability"] == 0
+            quiet["lnl_rotation"].append(np.where(told, -np.inf, found["lnl_rotation"]))
+            quiet["baseline"].append(found["baseline"])
             continue
         known = {**found, **{f"true_{key}": truth[key] for key in ("prot", "peq", "spot_lifetime")}}
         for key, values in known.items():

@@ -41,7 +41,7 @@ def test_methods_disagree_where_there_is_one_and_none_has_the_period(p_ls: float
     columns = {"prot": 8.0, "peq": 7.5, "p_ls": p_ls, "p_acf": p_acf, "p_second": 3.0, "p_second_lnodds": -9.0}
     columns |= {"rotating": 1, "baseline": 60.0, "spot_lifetime": 20.0}
     never = np.array([False])
-    flags = fit_flags({k: np.array([v]) for k, v in columns.items()}, never, never, np.geomspace(0.5, 30, 9))
+    flags = fit_flags({k: np.array([v]) for k, v in columns.items()}, never, never, never, np.geomspace(0.5, 30, 9))
     assert flags[0] == (Flag.METHODS_DISAGREE if disagree else 0)
 
 

@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import BINS_PER_CYCLE, LEAST_BINS, WEAK_BINS, WEAK_GAIN, choose_bucket, grid_stars
 from spotcat.fit.climb import begin_at, climb_on
-from spotcat.fit.columns import FitTable
+from spotcat.fit.columns import FitTable, no_rotation
 from spotcat.fit.confirm import GridStar, confirm, exact_derivatives
 from spotcat.fit.engine import fit_on_own_grids, fit_stars
 from spotcat.fit.envelopes import envelope_values
@@ -73,7 +73,7 @@ def test_a_search_that_knows_only_the_double_period_ends_at_the_period(stars: li
     assert within(table.columns["prot"][clear], chosen) == 1
     batch = grid_stars(chosen + [chosen[-1]] * 13, spec.whole)
     with jax.enable_x64(True):
-        starts = search_stars(chosen + [chosen[-1]] * 13, 3, spec, CONFIG)
+        starts = search_stars(chosen + [chosen[-1]] * 13, 3, spec, CONFIG).starts(spec.periods(CONFIG), CONFIG.n_modes)
         templates = starts.templates.copy()
         near = np.linspace(-0.12, 0.12, templates.shape[1])
         templates[:, :, 0] = np.log([2 * star.photometric for star in chosen])[:, None] + near
@@ -285,7 +285,7 @@ def test_a_period_too_short_for_its_grid_is_fitted_again_on_a_finer_one() -> Non
     spec = choose_bucket(599.5, 0.5, 1, CONFIG)
     periods = spec.periods(CONFIG)
     with jax.enable_x64(True):
-        starts = search_stars([star], 1, spec, CONFIG)
+        starts = search_stars([star], 1, spec, CONFIG).starts(periods, CONFIG.n_modes)
         # As if the search had found a period that needs no more than a bin in four days, the truth far behind.
         wrong = int(np.argmin(abs(periods - 8 * star.photometric)))
         gain = starts.gain.copy()
@@ -298,3 +298,33 @@ def test_a_period_too_short_for_its_grid_is_fitted_again_on_a_finer_one() -> Non
         found = fit_on_own_grids([star], misled, spec, CONFIG, 1)
     assert found.best.prot[0] == pytest.approx(star.photometric, rel=0.1)
     assert found.best.peq[0] >= LEAST_BINS * found.dt[0]
+
+
+def sector_star(slow: float, fast: float, fast_amplitude: float, shaken: tuple[float, float]) -> Star:
+    """A sector with a slow wave of changing amplitude, and a fast one in a part of it; in units of 1e-3."""
+    rng = np.random.default_rng(11)
+    t = np.arange(0, 26.9, 0.05)
+    wave = 4 * (1 + 0.02 * t) * np.sin(2 * np.pi * t / slow) + np.sin(4 * np.pi * t / slow + 1)
+    jitter = fast_amplitude * np.sin(2 * np.pi * t / fast) * ((t > shaken[0]) & (t < shaken[1]))
+    flux = 1 + 1e-3 * (wave + jitter + 0.1 * rng.normal(size=t.size))
+    return Star(t, flux, np.full(t.size, 1e-4), np.zeros(t.size, int))
+
+
+@pytest.mark.slow
+def test_a_slow_rotation_does_not_lose_to_jitter_nor_a_fast_one_to_a_drift() -> None:
+    jittery = sector_star(5.0, 0.31, 0.8, (20, 22))
+    drifting = sector_star(19.0, 0.9, 2.5, (-1, 99))
+    spec = choose_bucket(26.9, 0.05, 1, CONFIG)
+    found = fit_stars([jittery, drifting], spec, CONFIG, 2)
+    assert found.columns["prot"][0] > 4 and found.columns["rotating_share"][0] > 0.5
+    assert found.columns["prot"][1] == pytest.approx(0.9, rel=0.05)
+
+
+def test_what_no_gain_makes_a_rotation() -> None:
+    columns = {
+        "rotating_share": np.array([0.5, 0.05, 0.5, 0.5, 0.5]),
+        "baseline": np.array([27.0, 27.0, 27.0, 27.0, 27.0]),
+        "prot": np.array([3.0, 3.0, 13.0, 3.0, 3.0]),
+        "n_life_rot": np.array([4.0, 4.0, 4.0, 0.9, np.nan]),
+    }
+    assert no_rotation(columns).tolist() == [False, True, True, True, True]

@@ -152,7 +152,7 @@ def test_the_search_needs_no_more_than_float32() -> None:
     assert slow.dtype == np.float64
     near = slow > slow.max(axis=1, keepdims=True) - 30
     assert np.abs(gain - slow)[near].max() < 0.1
-    np.testing.assert_array_equal(found.place[:, 0], np.argmax(slow, axis=1))
+    np.testing.assert_array_equal(np.argmax(gain, axis=1), np.argmax(slow, axis=1))
 
 
 def test_the_exact_likelihood_needs_float64() -> None:

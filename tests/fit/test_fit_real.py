@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spotcat.config import CleanConfig, FitConfig, InputConfig, Recipe, SurveyConfig
+from spotcat.config import FitConfig, InputConfig, Recipe, SurveyConfig
 from spotcat.fit.buckets import choose_bucket
 from spotcat.fit.engine import fit_stars
 from spotcat.status import Flag
@@ -26,13 +26,12 @@ STRICT = ("EPIC 211719918", "EPIC 211841249")
 """Pulsators or binaries: more periodic than spots are."""
 
 
-def fitted(files: Iterable[Path], folder: Path, flare_sigma: float = 0.0) -> dict[str, dict[str, float]]:
+def fitted(files: Iterable[Path], folder: Path) -> dict[str, dict[str, float]]:
     """Some columns of the stars in some files, by their names."""
     from spotcat.ingest.pipeline import ingest
     from spotcat.ingest.store import LightCurveStore
 
-    clean = CleanConfig(flare_sigma=flare_sigma)
-    recipe = Recipe(SurveyConfig("real", str(folder), 1), InputConfig(files=tuple(map(str, files))), clean=clean)
+    recipe = Recipe(SurveyConfig("real", str(folder), 1), InputConfig(files=tuple(map(str, files))))
     ingest(recipe, folder / "lightcurves.zarr", lambda *_: None)
     store = LightCurveStore(folder / "lightcurves.zarr")
     rows = {}
@@ -61,7 +60,7 @@ def test_real_stars_rotate_with_their_published_periods_or_do_not_rotate(real_da
 @pytest.mark.slow
 @pytest.mark.real
 def test_a_flaring_star_seen_in_five_sectors_of_two_years_has_one_period(real_data: Path, tmp_path: Path) -> None:
-    rows = fitted([real_data / "tess/*461654150*"], tmp_path, flare_sigma=5.0)
+    rows = fitted([real_data / "tess/*461654150*"], tmp_path)
     assert rows.keys() == {"TIC 461654150"}
     # The one peak of the periodogram of every sector.
     assert rows["TIC 461654150"]["prot"] == pytest.approx(0.345, rel=0.01)

@@ -35,8 +35,8 @@ def learn(
         rotating: of simulated rotators, the columns ``lnl_rotation``, ``baseline``, ``lifetime_flag``, the quantities
             with their raw intervals, and ``true_prot``, ``true_peq`` and ``true_spot_lifetime``, NaN where there is no
             truth; arrays of shape (n,).
-        quiet: of simulated stars without rotation, transits or suspected steps, ``lnl_rotation`` and ``baseline``;
-            arrays of shape (m,).
+        quiet: of simulated stars without rotation ``lnl_rotation``, minus infinity where the verdict refuses them
+            anyway, and ``baseline``; arrays of shape (m,).
         version: what to call it.
         config: settings of the fit that all of these come from.
 

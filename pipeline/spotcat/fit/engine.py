@@ -10,13 +10,21 @@ import numpy as np
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import BINS_PER_CYCLE, BINS_PER_PERIOD, BucketSpec, Measurements, grid_stars
 from spotcat.fit.columns import FitTable, fit_table
-from spotcat.fit.levels import Starts, search_stars
+from spotcat.fit.levels import Searched, Starts, search_stars
 from spotcat.fit.modes import Fit, fit_modes
+from spotcat.fit.posterior import rotating_share
 from spotcat.gaps import stretches_of
 from spotcat.gp.grid import Grid
 
 SEARCH_MARGIN = 10.0
 """A further mode this much worse in log-likelihood than the best is not worth a finer grid."""
+MAIN_SHARE = 0.5
+"""A period with less of the variance that is not white is tried against those that carry more."""
+SLOWER = 3.0
+"""So many times slower, at least."""
+SLOW_GAIN, SLOW_FRACTION = 3.0, 0.5
+"""What a slow period must gain over no rotation on its own grid, and which part of what the fast one gains: beside any
+drift a rotation beyond doubt stays one."""
 
 
 def fit_stars(stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig, lanes: int = 0) -> FitTable:
@@ -39,9 +47,31 @@ def fit_stars(stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig
         raise ValueError(f"a light curve of {longest:g} d does not fit a grid of {spec.whole.length:g} d")
     size = max(lanes, len(stars))
     with jax.enable_x64(True):
-        starts = search_stars(_padded(stars, size), len(stars), spec, config)
-        fit = fit_on_own_grids(stars, starts, spec, config, size)
-    return fit_table(fit, starts.gain, stars, spec, config)
+        searched = search_stars(_padded(stars, size), len(stars), spec, config)
+        fit = fit_on_own_grids(stars, searched.starts(spec.periods(config), config.n_modes), spec, config, size)
+        _prefer_what_carries(fit, stars, searched, spec, config, size)
+    return fit_table(fit, searched.gain, stars, spec, config)
+
+
+def _prefer_what_carries(
+    fit: Fit, stars: Sequence[Measurements], searched: Searched, spec: BucketSpec, config: FitConfig, size: int
+) -> None:
+    """Replace fast periods of little variance, such as pointing jitter, by slow ones that carry most of it.
+
+    On the grid of a slow period fast features average out, so the two likelihoods do not compare: the share of the
+    variance decides, where the slow period is a rotation by itself.
+    """
+    periods, share = spec.periods(config), rotating_share(fit.theta, spec.layout(config))
+    slow = np.flatnonzero((share < MAIN_SHARE) & (SLOWER * fit.best.prot < periods[-1]))
+    if not slow.size:
+        return
+    some = Searched(*(a[slow] for a in searched)).longer_than(SLOWER * fit.best.prot[slow], periods)
+    members = [stars[i] for i in slow.tolist()]
+    other = fit_on_own_grids(members, some.starts(periods, config.n_modes), spec, config, size)
+    better = (rotating_share(other.theta, spec.layout(config)) > MAIN_SHARE) & (other.gain > SLOW_GAIN)
+    better &= (other.gain > SLOW_FRACTION * fit.gain[slow]) & (other.best.prot > fit.best.prot[slow])
+    for old, new in zip(jax.tree.leaves(fit), jax.tree.leaves(other), strict=True):
+        old[slow[better]] = new[better]
 
 
 def fit_on_own_grids(

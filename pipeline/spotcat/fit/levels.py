@@ -22,6 +22,30 @@ DISTINCT = 0.12
 """Periods closer than this in ln P belong to one mode."""
 
 
+class Searched(NamedTuple):
+    """What the search found at every period of some stars; NumPy, leading axis the star.
+
+    Attributes:
+        gain: penalised log-likelihood above that of no rotation, the GP periodogram, shape (n, P).
+        templates: ln P, kappa, ln lspot, ln tau_spot of the best template, shape (n, P, 4).
+        powers: component powers of that template, shape (n, P, 8).
+    """
+
+    gain: np.ndarray
+    templates: np.ndarray
+    powers: np.ndarray
+
+    def starts(self, periods: np.ndarray, n_modes: int) -> Starts:
+        """The period modes to start from; `periods` [d] are those of the search."""
+        place = pick_periods(self.gain, np.log(periods), n_modes)
+        star = np.arange(len(place))[:, None]
+        return Starts(self.gain, place, self.templates[star, place], self.powers[star, place])
+
+    def longer_than(self, shortest: np.ndarray, periods: np.ndarray) -> Searched:
+        """The same without the shorter periods of each star, `shortest` [d] of shape (n,)."""
+        return self._replace(gain=np.where(periods > shortest[:, None], self.gain, -np.inf))
+
+
 class Starts(NamedTuple):
     """The period modes of some stars; NumPy, leading axis the star.
 
@@ -39,7 +63,7 @@ class Starts(NamedTuple):
     powers: np.ndarray
 
 
-def search_stars(stars: Sequence[Measurements], count: int, spec: BucketSpec, config: FitConfig) -> Starts:
+def search_stars(stars: Sequence[Measurements], count: int, spec: BucketSpec, config: FitConfig) -> Searched:
     """Search the first `count` of some stars of a bucket at all its resolutions.
 
     Args:
@@ -54,10 +78,7 @@ def search_stars(stars: Sequence[Measurements], count: int, spec: BucketSpec, co
         bank = make_bank(level, tuple(periods[level.first : level.last].tolist()), config)
         found = jax.tree.map(lambda a: np.asarray(a)[:count], _at_level(stars, count, level, bank))
         parts.append((found.gain, bank.templates[found.template], found.powers))
-    gain, templates, powers = (np.concatenate(column, axis=1) for column in zip(*parts, strict=True))
-    place = pick_periods(gain, np.log(periods), config.n_modes)
-    star = np.arange(count)[:, None]
-    return Starts(gain, place, templates[star, place], powers[star, place])
+    return Searched(*(np.concatenate(column, axis=1) for column in zip(*parts, strict=True)))
 
 
 def _at_level(stars: Sequence[Measurements], count: int, level: Level, bank: Bank) -> Found:
@@ -90,4 +111,6 @@ def pick_periods(gain: np.ndarray, ln_period: np.ndarray, n_modes: int) -> np.nd
     while len(picks) < n_modes:
         chosen = ln_period[np.stack(picks, axis=1)]
         picks.append(best_where(np.all(np.abs(ln_period[:, None] - chosen[:, None, :]) > DISTINCT, axis=2)))
-    return np.stack(picks, axis=1)
+    modes = np.stack(picks, axis=1)
+    # Where there is no further period, or it is out of the question, the best one stands in its place.
+    return np.where(np.take_along_axis(gain, modes, axis=1) > -np.inf, modes, first[:, None])

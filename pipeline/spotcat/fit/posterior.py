@@ -75,6 +75,12 @@ def quantities(theta: np.ndarray, scale: np.ndarray, layout: Layout) -> Quantiti
     )
 
 
+def rotating_share(theta: np.ndarray, layout: Layout) -> np.ndarray:
+    """Share of rotation in the variance of rotation and red noise; `theta` has its coordinates on the last axis."""
+    rotating = np.exp(theta[..., N_SHAPE])
+    return np.asarray(rotating / (rotating + np.exp(theta[..., layout.reds]).sum(axis=-1)))
+
+
 @cache
 def _seen_latitudes(n_harm: int, spots: Spots) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Inclinations [rad], and at each ``<sin^2 phi>`` of the first harmonic and the root of the power of all n >= 1."""
