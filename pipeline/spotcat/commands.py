@@ -134,7 +134,7 @@ def submit(options: argparse.Namespace) -> None:
 
 
 def cancel(options: argparse.Namespace) -> None:
-    from spotcat.run.slurm import cancel
+    from spotcat.run.jobs import cancel
 
     print(f"job {cancel(_run_folder(options.run))} cancelled; submitting again goes on where it was")
 
@@ -148,7 +148,7 @@ def _run_folder(path: str) -> Path:
 
 def status(options: argparse.Namespace) -> None:
     from spotcat.run.folder import RunFolder
-    from spotcat.run.slurm import job_states
+    from spotcat.run.jobs import job_states
     from spotcat.run.state import status_of
 
     folder = _run_folder(options.run)

@@ -21,11 +21,11 @@ from astropy.io.votable import parse_single_table
 from astropy.table import Table
 from catalog_samples import columns
 
+from spotcat.catalog.escapes import as_ascii, as_line, as_text, shortened
 from spotcat.catalog.export import export
 from spotcat.catalog.finalise import finalise
 from spotcat.catalog.query import open_catalog
 from spotcat.catalog.selection import Catalog
-from spotcat.catalog.text import as_ascii, as_line, as_text, shortened
 from spotcat.catalog.writer import write_part
 
 NAMES = [

@@ -19,9 +19,9 @@ import pytest
 pytest.importorskip("websocket")
 from browser import CHROMIUM, Page, browser
 
+from spotcat.catalog.escapes import as_line
 from spotcat.catalog.finalise import finalise
 from spotcat.catalog.query import open_catalog
-from spotcat.catalog.text import as_line
 from spotcat.catalog.writer import write_part
 from spotcat.report.html import file_name
 from spotcat.report.summary import TABLE

@@ -16,7 +16,7 @@ from spotcat.run.fingerprint import LIBRARIES, PACKAGE, ROOTS, closure, fingerpr
 from spotcat.status import InputError
 
 RECIPE = Recipe(SurveyConfig("name", "folder", 1))
-FILES_ONLY = {"blackjax", "corner", "lightkurve", "matplotlib", "pandas", "sympy", "tomli_w", "zarr"}
+FILES_ONLY = {"blackjax", "corner", "lightkurve", "matplotlib", "pyarrow", "sympy", "tomli_w", "zarr"}
 """Other packages that these modules import: they read, write or draw (and blackjax, which counts where it samples)."""
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 
 from spotcat.atomic import write_file
+from spotcat.catalog.escapes import as_line, as_text
 from spotcat.catalog.schema import PRINTED
-from spotcat.catalog.text import as_line, as_text
 from spotcat.config import nearest
 from spotcat.status import InputError
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spotcat.catalog.escapes import as_unicode
 from spotcat.catalog.schema import Column
 from spotcat.catalog.sky import ra_ranges, separation, sky_order, zones_near
-from spotcat.catalog.text import as_unicode
 
 if TYPE_CHECKING:
     import zarr

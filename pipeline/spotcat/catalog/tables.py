@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spotcat.catalog.escapes import as_ascii, as_text
 from spotcat.catalog.schema import attributes
-from spotcat.catalog.text import as_ascii, as_text
 from spotcat.status import InputError
 
 if TYPE_CHECKING:

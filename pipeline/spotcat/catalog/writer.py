@@ -18,9 +18,9 @@ from typing import Any, cast
 import numpy as np
 
 from spotcat.atomic import write_file
+from spotcat.catalog.escapes import as_unicode
 from spotcat.catalog.layout import blank, create_array
 from spotcat.catalog.schema import ARRAYS, COLUMNS, SCHEMA_VERSION, Column
-from spotcat.catalog.text import as_unicode
 from spotcat.status import RunError
 
 _FILE = "part.zarr.zip"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spotcat.ingest import text
+from spotcat.ingest import delimited
 from spotcat.ingest.clean import Refusal
 from spotcat.status import InputError, Status
 
@@ -52,10 +52,10 @@ class Field:
             if self.values.dtype.kind in "iuf":
                 return self.values.astype(np.float64)
             return Refusal(Status.UNREADABLE, f"column {self.name!r} is not numeric")
-        found = text.numbers(self.values, self.separator)
+        found = delimited.numbers(self.values, self.separator)
         if isinstance(found, np.ndarray):
             return found
-        where = f"{text.shown(self.values[found])} in line {self.lines[found]}"
+        where = f"{delimited.shown(self.values[found])} in line {self.lines[found]}"
         return Refusal(Status.UNREADABLE, f"column {self.name!r} is not numeric: {where}")
 
     def words(self) -> set[str]:
@@ -63,7 +63,7 @@ class Field:
         if isinstance(self.values, np.ndarray):
             found = self.values[~np.isnan(self.values)] if self.values.dtype.kind == "f" else self.values
             return {str(value) for value in np.unique(found.astype(str))} - {"None"}
-        return {value.strip() for value in set(self.values)} - text.MISSING
+        return {value.strip() for value in set(self.values)} - delimited.MISSING
 
 
 def read_fields(path: Path) -> list[Field] | Refusal:
@@ -77,12 +77,12 @@ def read_fields(path: Path) -> list[Field] | Refusal:
     if name.endswith(".parquet"):
         return _parquet_fields(path)
     contents = path.read_bytes()
-    decoded = text.decode(gzip.decompress(contents) if contents.startswith(_GZIP) else contents)
+    decoded = delimited.decode(gzip.decompress(contents) if contents.startswith(_GZIP) else contents)
     return _ecsv_fields(decoded) if name.removesuffix(".gz").endswith(".ecsv") else _text_fields(decoded, None)
 
 
 def _text_fields(contents: str, separator: str | None) -> list[Field] | Refusal:
-    table = text.parse(contents, separator)
+    table = delimited.parse(contents, separator)
     if isinstance(table, Refusal):
         return table
     pairs = zip(table.names, table.columns, strict=True)

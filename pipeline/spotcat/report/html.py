@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from spotcat.catalog.escapes import as_line, as_unicode
 from spotcat.catalog.schema import attributes
 from spotcat.catalog.selection import Catalog
-from spotcat.catalog.text import as_line, as_unicode
 from spotcat.report.summary import MOST_ROWS, TABLE, Comparison
 from spotcat.report.trust import Trust
 from spotcat.status import Flag, LifetimeFlag, Status

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spotcat.catalog.text import as_line, shortened
+from spotcat.catalog.escapes import as_line, shortened
 from spotcat.report.corner import corner
 from spotcat.report.fitted import FittedStar, Piece, autocorrelation, load_fitted
 from spotcat.report.panels import rotations, with_errors

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from spotcat.catalog.escapes import as_line
 from spotcat.catalog.index import plain_name
 from spotcat.catalog.published import Published
 from spotcat.catalog.schema import attributes
 from spotcat.catalog.selection import Catalog
-from spotcat.catalog.text import as_line
 from spotcat.status import Flag, LifetimeFlag, Status
 
 TABLE = (

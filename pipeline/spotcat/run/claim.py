@@ -14,6 +14,7 @@ from typing import BinaryIO
 from spotcat.config import Recipe, load_recipe, write_config
 from spotcat.run.changes import differences, in_brief
 from spotcat.run.folder import LOCK, RECIPE, RunFolder
+from spotcat.run.jobs import job_states
 from spotcat.status import InputError, RunError
 
 # What a driver killed before it wrote its recipe may leave.
@@ -144,8 +145,6 @@ def _claim(folder: RunFolder, recipe: Recipe, *, alone: bool) -> None:
 
 def _used(folder: RunFolder) -> bool:
     """Whether a run has produced anything here, or a job is about to."""
-    from spotcat.run.slurm import job_states
-
     # A store under construction has another name; a link is to another run's.
     stores = [path for path in folder.path.glob(f"{folder.store.name}*") if not path.is_symlink()]
     results = [path for path in (folder.parts, folder.ledger, folder.catalog) if path.exists()]

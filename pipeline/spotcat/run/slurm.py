@@ -1,26 +1,20 @@
-"""Slurm jobs of a run: submit, look, cancel."""
+"""Submitting a run as a Slurm job."""
 
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from spotcat.config import Recipe, Site, write_config
 from spotcat.run.claim import owned
-from spotcat.run.folder import RunFolder, existing
+from spotcat.run.folder import RunFolder
+from spotcat.run.jobs import job_file, job_states, slurm
 from spotcat.run.retry import forget_failed
 from spotcat.run.script import Job, render
-from spotcat.status import InputError, RunError
-
-_JOB = "job.json"
-_GONE = "Invalid job id"
-_TIMEOUT = 60
+from spotcat.status import InputError
 
 
 @dataclass(frozen=True)
@@ -67,8 +61,8 @@ def submit(recipe: Recipe, site: Site, *, dry_run: bool = False, retry: bool = F
             return Submission("", str(script))
         if retry:
             forget_failed(folder, recipe, site)
-        submission = Submission(_slurm("sbatch", "--parsable", script).strip().split(";")[0], str(script))
-        write_file(folder.slurm / _JOB, json.dumps(asdict(submission)).encode())
+        submission = Submission(slurm("sbatch", "--parsable", script).strip().split(";")[0], str(script))
+        write_file(job_file(folder), json.dumps(asdict(submission)).encode())
     return submission
 
 
@@ -77,72 +71,3 @@ def pasted(path: str | Path) -> str:
     text = str(path)
     # It must not look like an option.
     return shlex.quote(f"./{text}" if text.startswith("-") else text)
-
-
-def job_states(folder: RunFolder) -> list[str]:
-    """A line for each part of the run's last job that is in the queue; none where it ended or there is no job.
-
-    Raises:
-        RunError: Slurm cannot be reached.
-    """
-    job = _last_job(folder)
-    if not job:
-        return []
-    try:
-        found = _slurm("squeue", "--noheader", f"--jobs={job}", "--format=%i %T %M of %l (%R)")
-    except RunError as error:
-        # What it says of a job that it has forgotten.
-        if _GONE in str(error):
-            return []
-        raise
-    return [f"job {' '.join(line.split())}" for line in found.splitlines() if line.strip()]
-
-
-def cancel(run_folder: str | Path) -> str:
-    """Cancel the last job of a run; what is done is kept.
-
-    Returns:
-        The job's id.
-
-    Raises:
-        InputError: there is no run, or none of its jobs is in the queue.
-        RunError: Slurm cannot be reached.
-    """
-    folder = existing(run_folder)
-    if not job_states(folder):
-        raise InputError(f"{folder.path}: no job of this run is in the queue")
-    job = _last_job(folder)
-    _slurm("scancel", job)
-    return job
-
-
-def _last_job(folder: RunFolder) -> str:
-    try:
-        return str(json.loads((folder.slurm / _JOB).read_text(encoding="utf-8"))["job"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
-
-
-def _slurm(*command: object) -> str:
-    """The output of a Slurm command."""
-    words: Sequence[str] = [str(word) for word in command]
-    # Inside of a job, sbatch would take that job's settings for the new one's.
-    names = (name for name in os.environ if not name.startswith(("SLURM_", "SBATCH_")) or name == "SLURM_CONF")
-    try:
-        done = subprocess.run(
-            words,
-            capture_output=True,
-            encoding="utf-8",
-            errors="backslashreplace",
-            timeout=_TIMEOUT,
-            check=False,
-            env={name: os.environ[name] for name in names},
-        )
-    except FileNotFoundError:
-        raise RunError(f"{words[0]}: not found; is this a machine with Slurm?") from None
-    except subprocess.TimeoutExpired:
-        raise RunError(f"{words[0]} does not answer; is Slurm up?") from None
-    if done.returncode:
-        reason = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
-        raise RunError(f"{words[0]}: {reason}")
-    return done.stdout
