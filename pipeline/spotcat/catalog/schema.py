@@ -12,7 +12,7 @@ from typing import Any
 from spotcat.config import nearest
 from spotcat.status import Flag, InputError, LeftOut, LifetimeFlag, ParameterFlag, Status
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Changes when a column is renamed, removed or changes its meaning, or the store its layout; others are refused.
 
 A new column changes nothing: a catalog lists the columns that it has.
