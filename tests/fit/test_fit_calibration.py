@@ -114,8 +114,10 @@ def test_false_alarms_that_gain_much_are_told_from_rotators_all_the_same() -> No
 def test_the_shipped_table_lets_clear_rotators_be_detected(baseline: float) -> None:
     gains = np.arange(0.0, 400.0, 5.0)
     alarm = shipped().false_alarm(gains, np.full(gains.size, baseline))
-    assert np.all(np.diff(np.log(alarm)) < 0)
+    # The fraction of so many simulated stars may stand still between two of them.
+    assert np.all(np.diff(np.log(alarm)) <= 0)
     assert alarm[gains >= 200].max() < 1e-3
+    assert alarm[gains >= 200].max() < 0.01 * alarm[0]
 
 
 def test_reliability_is_the_fraction_of_right_periods(quiet: dict[str, np.ndarray]) -> None:
