@@ -11,7 +11,7 @@ from spotcat.config import FitConfig
 from spotcat.fit.buckets import BucketSpec, GridBatch, Measurements, grid_stars
 from spotcat.fit.calibration import QUANTITIES, calibrated, calibration_of
 from spotcat.fit.classical import autocorrelation_periods, lomb_scargle_periods
-from spotcat.fit.coherence import pulsating
+from spotcat.fit.coherence import FEWEST_CYCLES, pulsating
 from spotcat.fit.dips import dipping
 from spotcat.fit.modes import Fit
 from spotcat.fit.posterior import KEPT, Quantities, kept, rotating_share, shrinkage
@@ -36,8 +36,8 @@ LEAST_CYCLES = 2.5
 LEAST_ROTATIONS = 1.3
 """Spots that live for less are no sign of a period: what wanders is fitted so.  Of simulated quiet sectors that gain 8
 or more, three in four come out so; of the right detections of half a year 1 in 100, of a sector none."""
-STRICT_LIVES, STRICT_CYCLES = 2.5, 45.0
-"""Spots that outlive so many baselines, over so many cycles, may be no spots."""
+STRICT_LIVES = 2.5
+"""Spots that outlive so many baselines, over ``FEWEST_CYCLES`` at least, may be no spots."""
 
 MEASURED_SHRINKAGE = 0.75
 """A shear or an inclination whose variance is above a quarter of its prior's is the prior's."""
@@ -253,7 +253,7 @@ def fit_flags(
         Flag.STEPS_SUSPECTED: steps,
         Flag.STRICTLY_PERIODIC: strict
         | (columns["spot_lifetime"] > STRICT_LIVES * columns["baseline"])
-        & (columns["baseline"] > STRICT_CYCLES * prot)
+        & (columns["baseline"] > FEWEST_CYCLES * prot)
         & (columns["rotating"] == 1),
         # A method without a period says nothing against one.
         Flag.METHODS_DISAGREE: np.isfinite(classical).any(axis=0) & ~agrees(classical).any(axis=0),

@@ -50,12 +50,15 @@ def mark_dips(why: np.ndarray, time: np.ndarray, flux: np.ndarray, cadence: floa
         width = max(HOUR, 3 * cadence)
         hours = [Bins.make(time[part], np.clip(rest, -most, most), width) for part, rest in parts]
         hourly = sigma_of(np.concatenate([bins.flux for bins in hours]))
+        before = np.count_nonzero(why)
         for (part, rest), bins in zip(parts, hours, strict=True):
             low = rest < -config.dip_sigma * sigma
             core = low & ~lonely_points(low, max(2, round(CROWD / cadence)))
             if width < config.clip_window / 4:
                 core |= (bins.flux < -config.dip_sigma * hourly)[bins.of] & (rest < 0)
             why[part[_narrow(time[part], rest / sigma, core, config.clip_window)]] = LeftOut.DIP
+        if np.count_nonzero(why) == before:
+            return
 
 
 def repeating(flux: np.ndarray, why: np.ndarray) -> bool:
@@ -65,9 +68,8 @@ def repeating(flux: np.ndarray, why: np.ndarray) -> bool:
         flux: shape (N,).
         why: ``LeftOut`` of each measurement, shape (N,).
     """
-    edges = np.flatnonzero(np.diff((why == LeftOut.DIP).astype(np.int8), prepend=0, append=0))
-    dips = list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
-    depth = np.array([_depth(flux.astype(np.float64), *dip) for dip in dips])
+    wide = flux.astype(np.float64)
+    depth = np.array([_depth(wide, start, stop) for start, stop in _runs(why == LeftOut.DIP)])
     typical = np.median(depth) if depth.size else 0.0
     alike = np.abs(depth - typical) < _ALIKE * typical
     return bool(np.count_nonzero(alike) >= _FEWEST_DIPS and np.mean(alike) > 0.5)
@@ -83,12 +85,17 @@ def _depth(flux: np.ndarray, start: int, stop: int) -> float:
 def _narrow(time: np.ndarray, rest: np.ndarray, core: np.ndarray, longest: float) -> np.ndarray:
     """The dips around some points, to where they begin and end, but for those that last too long."""
     below = median_filter(rest, size=3, mode="nearest") < -_EDGE_SIGMA
-    edges = np.flatnonzero(np.diff((below | core).astype(np.int8), prepend=0, append=0))
     found = np.zeros(time.size, dtype=bool)
-    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+    for start, stop in _runs(below | core):
         if core[start:stop].any() and time[stop - 1] - time[start] <= longest:
             found[max(start - _MARGIN, 0) : stop + _MARGIN] = True
     return found
+
+
+def _runs(marked: np.ndarray) -> list[tuple[int, int]]:
+    """First place, and the one after the last, of each unbroken run of marked points."""
+    edges = np.flatnonzero(np.diff(marked.astype(np.int8), prepend=0, append=0))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def lonely_points(marked: np.ndarray, crowd: int) -> np.ndarray:
