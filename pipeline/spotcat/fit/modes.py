@@ -19,7 +19,7 @@ from spotcat.fit.envelopes import best_envelopes, envelope_values
 from spotcat.fit.group import Group, replaced
 from spotcat.fit.importance import Sampled, importance_sample, mixture_at
 from spotcat.fit.levels import Starts
-from spotcat.fit.posterior import Quantities, laplace_draws, quantities
+from spotcat.fit.posterior import Quantities, laplace_draws, quantities, with_period
 from spotcat.fit.ranking import alias_at, is_alias, log_mass, ranking
 from spotcat.fit.search import null_value
 from spotcat.gp.composite import support_steps
@@ -107,6 +107,8 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
     else:
         sampled = _sampled(polished, value, group)
         draws = sampled.theta
+    best, draws = quantities(theta, scale, layout), quantities(draws, scale[:, None], layout)
+    shift = group.shown_periods(theta, best.prot) / best.prot
     unknown = np.full(n, np.nan)
     return Fit(
         theta=theta,
@@ -114,8 +116,8 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
         left=polished.left[first],
         gain=group.null[:n] - refined.value[: n * k].reshape(n, k).min(axis=1),
         dt=np.full(n, grid.dt),
-        best=quantities(theta, scale, layout),
-        draws=quantities(draws, scale[:, None], layout),
+        best=with_period(best, best.prot * shift),
+        draws=with_period(draws, draws.prot * shift[:, None]),
         **odds,
         second=quantities(np.where(distinct[:, 1:2], confirmed.theta[second], np.nan), scale, layout),
         **{name: getattr(sampled, name, unknown) for name in ("n_eff", "pareto_k", "r_hat", "n_divergent")},

@@ -43,8 +43,8 @@ class Quantities(NamedTuple):
 def quantities(theta: np.ndarray, scale: np.ndarray, layout: Layout) -> Quantities:
     """Catalog quantities of parameter vectors.
 
-    The photometric period is that of the mean angular velocity of the latitudes, weighted by the power of their first
-    harmonic: ``prot = peq / (1 - kappa <sin^2 phi>)``.
+    The period is that of the mean angular velocity of the latitudes, weighted by the power of their first harmonic:
+    ``prot = peq / (1 - kappa <sin^2 phi>)``; `with_period` puts what the light curve shows in its place.
 
     Args:
         theta: parameters, shape (..., n_theta).
@@ -73,6 +73,11 @@ def quantities(theta: np.ndarray, scale: np.ndarray, layout: Layout) -> Quantiti
         sigma_k=scale * np.sqrt(np.exp(theta[..., N_SHAPE]) / at_zero),
         amplitude=scale * np.exp(theta[..., N_SHAPE] / 2),
     )
+
+
+def with_period(some: Quantities, prot: np.ndarray) -> Quantities:
+    """The same with another photometric period [d], of the shape of ``some.prot``."""
+    return some._replace(prot=prot, n_life_rot=some.spot_lifetime / prot)
 
 
 def rotating_share(theta: np.ndarray, layout: Layout) -> np.ndarray:

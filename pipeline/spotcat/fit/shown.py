@@ -1,0 +1,85 @@
+"""The period that a light curve shows: that of the mean frequency of its fitted first harmonic.
+
+The mean angular velocity of the latitudes is the period of a star with many spots.  A light curve shows the few spots
+that were there: given the data, the first harmonic is a curve of its own, ``h = K_1 P y`` (Rasmussen & Williams 2006,
+eq. 2.25, for one term of the covariance), and the mean frequency of its periodogram is theirs.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from spotcat.fit.confirm import GridStar, lanes_for
+from spotcat.fit.lanes import map_lanes
+from spotcat.gp.composite import noise_variance, red_rows, spot_levels, spot_rows, within_reach
+from spotcat.gp.layout import N_SHAPE, Layout
+from spotcat.gp.likelihood import offset_columns, projected
+from spotcat.gp.linalg import toeplitz_product
+
+NEAR = float(np.log(1.2))
+"""Frequencies this close in ln to that of the mean angular velocity are averaged: further away lies what the first
+harmonic takes of trends and of its neighbours."""
+_PADDING = 8
+
+
+@partial(jax.jit, static_argnames=("n_segments", "block"))
+def shown_periods(
+    theta: Array,
+    prot: Array,
+    owner: Array,
+    stars: GridStar,
+    count: Array | int,
+    layout: Layout,
+    n_segments: int,
+    block: int,
+) -> Array:
+    """Periods [d] of the fitted first harmonics of the first `count` of some parameter vectors.
+
+    Args:
+        theta: parameters, shape (N, n_theta).
+        prot: periods [d] of their mean angular velocities, shape (N,).
+        owner: star of each, shape (N,).
+        stars: leading axis B.
+        count: vectors to work on.
+        layout: the bucket's model.
+        n_segments: offset columns.
+        block: block width of the factorisation.
+
+    Returns:
+        Shape (N,); NaN where the covariance is not positive definite.
+    """
+
+    def one(item: tuple[Array, Array, Array]) -> Array:
+        x, mean_period, i = item
+        star = jax.tree.map(lambda a: a[i], stars)
+        spots = spot_levels(x, layout)[:, None] * spot_rows(x[:N_SHAPE], star.width, layout)
+        k = within_reach(spots.sum(0) + jnp.exp(x[layout.reds]) @ red_rows(layout), star.reach)
+        offsets = offset_columns(star.segment, star.mask, n_segments, star.design)
+        weights = projected(k, noise_variance(x, star.relative_variance), star.y, star.mask, offsets, block)
+        first = toeplitz_product(within_reach(spots[1], star.reach), weights)
+        return 1 / mean_frequency(first, 1 / mean_period, layout.dt)
+
+    return map_lanes(one, (theta, prot, owner), count, lanes_for(layout))
+
+
+def mean_frequency(curve: Array, near: Array, dt: Array | float) -> Array:
+    """Mean frequency [1/d] of a regular curve's periodogram within ``NEAR`` of another.
+
+    Args:
+        curve: shape (M,).
+        near: frequency [1/d] about which is averaged.
+        dt: step of the curve [d].
+    """
+    n = _PADDING * curve.shape[0]
+    step = 1 / (n * dt)
+    frequency = jnp.arange(n // 2 + 1) * step
+    power = jnp.abs(jnp.fft.rfft(curve - curve.mean(), n)) ** 2
+    low, high = near * jnp.exp(-NEAR), near * jnp.exp(NEAR)
+    # A sample stands for the frequencies half a step to either side, as far as they are in the range.
+    inside = jnp.clip((high - frequency) / step + 0.5, 0, 1) * jnp.clip((frequency - low) / step + 0.5, 0, 1)
+    return jnp.sum(inside * power * frequency) / jnp.sum(inside * power)
