@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spotcat.fit.buckets import GridBatch
+from spotcat.gp.grid import GridBatch
 
 FEWEST_CYCLES = 45.0
 """Over fewer cycles frequencies that change cannot be told from strict ones."""

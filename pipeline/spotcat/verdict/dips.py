@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from spotcat.fit.buckets import GridBatch
-from spotcat.fit.classical import times_within
+from spotcat.gp.grid import GridBatch
+from spotcat.verdict.classical import times_within
 
 SKEWNESS = -2.0
 """Flux more skewed than this has dips: one in two hundred simulated rotators."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spotcat.fit.buckets import GridBatch
+from spotcat.gp.grid import GridBatch
 
 INTERVALS = (2.0, 6.0)
 """Shortest and longest time between steps [d]; TESS unloads its wheels every few days (TESS Instrument Handbook)."""

@@ -7,8 +7,8 @@ import pytest
 from fit_samples import Star
 
 from spotcat.check.quiet import dumps
-from spotcat.fit.steps import INTERVALS, SHARPNESS, sharpness, stepping
 from spotcat.gp.grid import Grid, GridBatch, grid_star
+from spotcat.verdict.steps import INTERVALS, SHARPNESS, sharpness, stepping
 
 DT = 0.05
 TIME = np.arange(540) * DT
