@@ -38,7 +38,7 @@ ARROWS: dict[str, set[str]] = {
     "check": {"star", "gp", "fit", "verdict", "ingest", "catalog", "atomic"},
     "report": {"star", "gp", "ingest", "catalog", "atomic"},
     "validation": {"run", "check", "report", "catalog", "atomic"},
-    "commands": {"run", "check", "report", "catalog", "ingest", "validation"},
+    "commands": {"run", "check", "report", "catalog", "verdict", "ingest", "validation"},
     "cli": {"commands"},
     "__main__": {"cli"},
 }

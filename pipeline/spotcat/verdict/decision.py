@@ -17,18 +17,7 @@ from spotcat.verdict.describing import describing
 from spotcat.verdict.dips import dipping
 from spotcat.verdict.flags import fit_flags, lifetime_flags, parameter_flags
 from spotcat.verdict.steps import stepping
-
-NOT_CONVERGED_ABOVE = 3.0
-"""Expected gain in log-posterior of a further step above which a fit is not called converged."""
-
-LEAST_SHARE = 0.1
-"""A rotation that carries less of the variance that is not white is a feature of something else: of 36 real rotators
-the least carries 0.16, of the noise that gains as much as a detection all but one less than 0.1."""
-LEAST_CYCLES = 2.5
-"""Over fewer cycles a drift and an offset of each orbit are as periodic as a rotation."""
-LEAST_ROTATIONS = 1.3
-"""Spots that live for less are no sign of a period: what wanders is fitted so.  Of simulated quiet sectors that gain 8
-or more, three in four come out so; of the right detections of half a year 1 in 100, of a sector none."""
+from spotcat.verdict.thresholds import THRESHOLDS
 
 
 class Seen(NamedTuple):
@@ -134,14 +123,15 @@ def no_rotation(columns: Mapping[str, np.ndarray]) -> np.ndarray:
     Returns:
         Truth values, shape (n,).
     """
-    found = (columns["rotating_share"] < LEAST_SHARE) | (columns["baseline"] < LEAST_CYCLES * columns["prot"])
-    return np.asarray(found | ~(columns["n_life_rot"] >= LEAST_ROTATIONS))
+    found = columns["rotating_share"] < THRESHOLDS.least_share
+    found |= columns["baseline"] < THRESHOLDS.least_cycles * columns["prot"]
+    return np.asarray(found | ~(columns["n_life_rot"] >= THRESHOLDS.least_rotations))
 
 
 def statuses(fitted: Fitted, coarse: GridBatch) -> np.ndarray:
     """How far each fit got, codes of `Status`, shape (n,), int8."""
     status = np.full(len(fitted.value), Status.OK, dtype=np.int8)
-    status[~(np.abs(fitted.left) < NOT_CONVERGED_ABOVE)] = Status.NOT_CONVERGED
+    status[~(np.abs(fitted.left) < THRESHOLDS.not_converged)] = Status.NOT_CONVERGED
     status[~np.isfinite(fitted.value)] = Status.FIT_FAILED
     status[np.all(coarse.y == 0, axis=1)] = Status.CONSTANT_FLUX
     return status

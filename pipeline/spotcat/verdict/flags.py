@@ -7,18 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from spotcat.status import Flag, LifetimeFlag, ParameterFlag
-from spotcat.verdict.coherence import FEWEST_CYCLES
-
-LIFETIME_BASELINE = 60.0
-"""Shorter light curves [d] only limit a lifetime from below: in 300 simulated TESS sectors 17 lifetimes seemed to be
-under a third of the baseline, and 3 of these were right to 30 %."""
-BASELINE_LIVES = 3.0
-"""A baseline of fewer lifetimes only limits them from below: on simulated stars nine in ten lifetimes up to a third of
-the baseline were right to 30 %, two in ten between that and half of it."""
-STRICT_LIVES = 2.5
-"""Spots that outlive so many baselines, over ``FEWEST_CYCLES`` at least, may be no spots."""
-MEASURED_SHRINKAGE = 0.75
-"""A shear or an inclination whose variance is above a quarter of its prior's is the prior's."""
+from spotcat.verdict.thresholds import THRESHOLDS
 
 
 def lifetime_flags(
@@ -42,10 +31,10 @@ def lifetime_flags(
         axis=1,
     )
     correlation = covariance / np.maximum(ln_life.std(1) * shears.std(1), 1e-12)
-    flag[np.abs(correlation) > 0.7] = LifetimeFlag.DEGENERATE_WITH_SHEAR
-    flag[columns["n_life_rot_lower"] < 1.0] = LifetimeFlag.UPPER_LIMIT
+    flag[np.abs(correlation) > THRESHOLDS.shear_correlation] = LifetimeFlag.DEGENERATE_WITH_SHEAR
+    flag[columns["n_life_rot_lower"] < THRESHOLDS.least_life] = LifetimeFlag.UPPER_LIMIT
     # Long gaps show no spot live or decay: what counts is the time that was measured.
-    needed = np.maximum(BASELINE_LIVES * columns["spot_lifetime"], LIFETIME_BASELINE)
+    needed = np.maximum(THRESHOLDS.baseline_lives * columns["spot_lifetime"], THRESHOLDS.lifetime_baseline)
     flag[columns["baseline"] * columns["duty"] < needed] = LifetimeFlag.LOWER_LIMIT
     flag[columns["spot_support"] > memory] = LifetimeFlag.LOWER_LIMIT
     flag[columns["rotating"] == 0] = LifetimeFlag.NOT_DETECTED
@@ -62,7 +51,7 @@ def parameter_flags(shrunk: np.ndarray, rotating: np.ndarray) -> np.ndarray:
     Returns:
         Shape (n,), int8.
     """
-    flag = np.where(shrunk >= MEASURED_SHRINKAGE, ParameterFlag.MEASURED, ParameterFlag.PRIOR_DOMINATED)
+    flag = np.where(shrunk >= THRESHOLDS.measured_shrinkage, ParameterFlag.MEASURED, ParameterFlag.PRIOR_DOMINATED)
     return np.where(rotating == 0, ParameterFlag.NOT_DETECTED, flag).astype(np.int8)
 
 
@@ -84,20 +73,20 @@ def fit_flags(
     prot, peq = columns["prot"], columns["peq"]
 
     def agrees(other: np.ndarray, factor: float = 1.0) -> np.ndarray:
-        return np.abs(np.log(other * factor / prot)) < 0.15
+        return np.abs(np.log(other * factor / prot)) < THRESHOLDS.period_agrees
 
     classical = np.stack([columns["p_ls"], columns["p_acf"]])
     alias = agrees(columns["p_second"], 2.0) | agrees(columns["p_second"], 0.5)
     bits = {
         Flag.NOT_DETECTED: columns["rotating"] == 0,
-        Flag.PRIOR_EDGE: (peq < periods[0] * 1.02) | (peq > periods[-1] / 1.02),
-        Flag.ALIAS_POSSIBLE: alias & (columns["p_second_lnodds"] > -3),
-        Flag.FEW_CYCLES: columns["baseline"] < 3 * prot,
+        Flag.PRIOR_EDGE: (peq < periods[0] * THRESHOLDS.edge) | (peq > periods[-1] / THRESHOLDS.edge),
+        Flag.ALIAS_POSSIBLE: alias & (columns["p_second_lnodds"] > THRESHOLDS.alias_odds),
+        Flag.FEW_CYCLES: columns["baseline"] < THRESHOLDS.few_cycles * prot,
         Flag.ECLIPSES_SUSPECTED: dips,
         Flag.STEPS_SUSPECTED: steps,
         Flag.STRICTLY_PERIODIC: strict
-        | (columns["spot_lifetime"] > STRICT_LIVES * columns["baseline"])
-        & (columns["baseline"] > FEWEST_CYCLES * prot)
+        | (columns["spot_lifetime"] > THRESHOLDS.strict_lives * columns["baseline"])
+        & (columns["baseline"] > THRESHOLDS.strict_cycles * prot)
         & (columns["rotating"] == 1),
         # A method without a period says nothing against one.
         Flag.METHODS_DISAGREE: np.isfinite(classical).any(axis=0) & ~agrees(classical).any(axis=0),
