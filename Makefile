@@ -33,6 +33,7 @@ lint: $(READY)
 schema: $(READY)
 	$(BIN)/spotcat schema > catalogs/schema.json
 	$(BIN)/spotcat schema --format markdown > docs/columns.md
+	$(BIN)/spotcat schema --format thresholds > docs/thresholds.md
 
 docs: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'

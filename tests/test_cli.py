@@ -143,6 +143,7 @@ def test_a_catalog_is_validated(catalog: Path, tmp_path: Path) -> None:
 def test_the_schema_is_printed() -> None:
     assert json.loads(_spotcat("schema").stdout)["columns"][0]["name"] == "star_id"
     assert _spotcat("schema", "--format", "markdown").stdout.startswith("# Columns")
+    assert _spotcat("schema", "--format", "thresholds").stdout.startswith("# Thresholds")
 
 
 def test_query_writes_a_file_in_the_format_of_its_name(catalog: Path, tmp_path: Path) -> None:

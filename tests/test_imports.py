@@ -6,12 +6,15 @@ Imports inside functions and under TYPE_CHECKING count too.
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import spotcat
+from spotcat.run.fingerprint import closure
 
 PACKAGE = Path(spotcat.__file__).parent
 
@@ -27,14 +30,15 @@ ARROWS: dict[str, set[str]] = {
     "config": {"status", "toml", "settings", "spots"},
     "star": set(),
     "gp": {"star", "gaps"},
-    "fit": {"gp", "star", "gaps"},
+    "verdict": {"gp"},
+    "fit": {"gp", "star", "gaps", "verdict"},
     "ingest": {"atomic", "gaps"},
     "catalog": {"atomic"},
-    "run": {"fit", "ingest", "catalog", "atomic"},
-    "check": {"star", "gp", "fit", "ingest", "catalog", "atomic"},
+    "run": {"fit", "verdict", "ingest", "catalog", "atomic"},
+    "check": {"star", "gp", "fit", "verdict", "ingest", "catalog", "atomic"},
     "report": {"star", "gp", "ingest", "catalog", "atomic"},
     "validation": {"run", "check", "report", "catalog", "atomic"},
-    "commands": {"run", "check", "report", "catalog", "ingest", "validation"},
+    "commands": {"run", "check", "report", "catalog", "verdict", "ingest", "validation"},
     "cli": {"commands"},
     "__main__": {"cli"},
 }
@@ -141,6 +145,15 @@ def test_the_package_holds_the_arrows_and_the_ownership_of_libraries() -> None:
     assert violations(PACKAGE) == []
 
 
+def test_the_verdict_reaches_no_jax_through_any_module_that_it_imports() -> None:
+    modules, others = closure(str(path.relative_to(PACKAGE)) for path in (PACKAGE / "verdict").glob("*.py"))
+    assert PACKAGE / "gp" / "grid.py" in modules
+    assert not {"jax", "jaxlib", "blackjax"} & others
+    names = [f"spotcat.verdict.{path.stem}" for path in sorted((PACKAGE / "verdict").glob("*.py"))]
+    told = f"import sys, importlib\n[importlib.import_module(n) for n in {names}]\nprint('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
 def test_every_room_is_known_and_every_lazy_name_has_a_home() -> None:
     rooms = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or list(path.glob("*.py"))}
     assert rooms - {"__init__"} <= ARROWS.keys()
@@ -191,6 +204,8 @@ def test_a_sound_package_passes(tmp_path: Path) -> None:
     ("file", "text", "message"),
     [
         ("gp/bad.py", "from pkg.fit.engine import a", "gp imports fit"),
+        ("verdict/bad.py", "from pkg.fit.modes import Fit", "verdict imports fit"),
+        ("verdict/bad.py", "def f():\n    import jax.numpy", "verdict imports jax"),
         ("star/bad.py", "import pkg.gp.kernel", "star imports gp"),
         ("star/bad.py", "from pkg import gp", "star imports gp"),
         ("star/bad.py", "from pkg import Kernel", "star imports gp"),

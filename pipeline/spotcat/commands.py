@@ -188,8 +188,10 @@ def validate(options: argparse.Namespace) -> None:
 
 def schema(options: argparse.Namespace) -> None:
     from spotcat.catalog.reference import schema_json, schema_markdown
+    from spotcat.verdict.reference import thresholds_markdown
 
-    print(schema_json() if options.format == "json" else schema_markdown(), end="")
+    pages = {"json": schema_json, "markdown": schema_markdown, "thresholds": thresholds_markdown}
+    print(pages[options.format](), end="")
 
 
 def show(options: argparse.Namespace) -> None:

@@ -29,10 +29,10 @@ from spotcat import AnalyticKernel, SpotEvolutionModel, TrapezoidSymmetricEnvelo
 from spotcat.config import FitConfig
 from spotcat.fit import engine
 from spotcat.fit.buckets import BucketSpec, choose_bucket, grid_stars
-from spotcat.fit.classical import autocorrelation_periods, lomb_scargle_periods
 from spotcat.fit.compiled import compilations
 from spotcat.fit.search import make_bank, search
 from spotcat.gp.likelihood import score
+from spotcat.verdict.classical import autocorrelation_periods, lomb_scargle_periods
 
 DT, WORKERS = 0.5, harness.size(2, 1)
 SCALING = ((150, 1, 2), (300, 1, 1), (300, 1, 2), (300, 4, 2), (600, 1, 2))

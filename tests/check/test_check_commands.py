@@ -10,7 +10,7 @@ import pytest
 
 from spotcat.cli import main
 from spotcat.config import load_recipe
-from spotcat.fit.calibration import calibration_of, read
+from spotcat.verdict.calibration import calibration_of, read
 
 SETS = ["half-year:12", "half-year-quiet:8"]
 

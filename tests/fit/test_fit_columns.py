@@ -12,11 +12,12 @@ from fit_samples import THETA, Star
 
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import BucketSpec
-from spotcat.fit.calibration import shipped
-from spotcat.fit.columns import FitTable, fit_flags, fit_table
+from spotcat.fit.columns import FitTable, fit_table
 from spotcat.fit.modes import Fit
 from spotcat.fit.posterior import laplace_draws, quantities
 from spotcat.status import Flag, LifetimeFlag, ParameterFlag, Status
+from spotcat.verdict.calibration import shipped
+from spotcat.verdict.flags import fit_flags
 
 CONFIG = FitConfig()
 SPEC = BucketSpec(128, 0.5, 1)

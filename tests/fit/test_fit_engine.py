@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import BINS_PER_CYCLE, LEAST_BINS, WEAK_BINS, WEAK_GAIN, choose_bucket, grid_stars
 from spotcat.fit.climb import begin_at, climb_on
-from spotcat.fit.columns import FitTable, no_rotation
+from spotcat.fit.columns import FitTable
 from spotcat.fit.confirm import GridStar, confirm, exact_derivatives
 from spotcat.fit.engine import fit_on_own_grids, fit_stars
 from spotcat.fit.envelopes import envelope_values
@@ -26,6 +26,7 @@ from spotcat.gp.grid import BINS_PER_PERIOD, fitted_grid, grid_lengths
 from spotcat.gp.layout import Layout
 from spotcat.gp.whittle import expected_power
 from spotcat.status import Flag, LifetimeFlag, Status
+from spotcat.verdict.decision import no_rotation
 
 CONFIG = FitConfig()
 

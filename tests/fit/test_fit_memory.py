@@ -11,12 +11,12 @@ from fit_samples import Star
 
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import choose_bucket, grid_stars
-from spotcat.fit.classical import autocorrelation_periods, lomb_scargle_periods
-from spotcat.fit.columns import describing
-from spotcat.fit.dips import dipping
-from spotcat.fit.steps import stepping
 from spotcat.gaps import stretches_of
 from spotcat.gp.grid import Grid, grid_star
+from spotcat.verdict.classical import autocorrelation_periods, lomb_scargle_periods
+from spotcat.verdict.describing import describing
+from spotcat.verdict.dips import dipping
+from spotcat.verdict.steps import stepping
 
 MOST = 400 * 2**20
 """Bytes: far less than programs and templates take."""
@@ -109,7 +109,7 @@ def test_a_period_is_found_in_spite_of_gaps_that_no_frequencies_can_cover(kind: 
 def test_frequencies_in_blocks_are_those_of_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
     star, grid = measured(np.r_[MONTHS, 1e3 + MONTHS]), Grid(2048, 0.1)
     batch = grid_stars([star], grid)
-    monkeypatch.setattr("spotcat.fit.classical._AT_ONCE", 1000)
+    monkeypatch.setattr("spotcat.verdict.classical._AT_ONCE", 1000)
     (got,) = lomb_scargle_periods(batch.y, batch.mask, batch.elapsed, 0.1, 0.4, 30.0)
     assert got == plainly(star, grid, 0.4, 30.0)
 

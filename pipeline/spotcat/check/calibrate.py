@@ -11,8 +11,8 @@ from scipy.special import log_expit
 from spotcat import __version__
 from spotcat.check.recovery import matches
 from spotcat.config import FitConfig
-from spotcat.fit.calibration import LEVELS, QUANTITIES, Calibration, half_width, right_features, settings
 from spotcat.status import InputError, LifetimeFlag
+from spotcat.verdict.calibration import LEVELS, QUANTITIES, Calibration, half_width, right_features, settings
 
 GAIN_EDGES = (3.0, 6.0, 12.0, 30.0, 100.0, 300.0)
 BASELINE_EDGES = (60.0, 500.0)

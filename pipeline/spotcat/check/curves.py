@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spotcat.check.recovery import METHODS, matches
-from spotcat.fit.calibration import half_width
+from spotcat.verdict.calibration import half_width
 
 BINS = 8
 """Bins of equal numbers of stars."""

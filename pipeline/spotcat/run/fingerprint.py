@@ -11,7 +11,7 @@ from pathlib import Path
 
 import spotcat
 from spotcat.config import Recipe, digest, to_dict
-from spotcat.fit.calibration import content
+from spotcat.verdict.calibration import content
 
 PACKAGE = Path(spotcat.__file__).parent
 ROOTS = ("ingest/pipeline.py", "run/work.py", "catalog/finalise.py")

@@ -17,7 +17,6 @@ from typing import Any
 
 from spotcat import __version__
 from spotcat.config import Recipe, Site, Spots, digest
-from spotcat.fit.calibration import calibration_of
 from spotcat.run.account import write_account
 from spotcat.run.claim import Lock, joined, owned
 from spotcat.run.environment import heal, prepared
@@ -31,6 +30,7 @@ from spotcat.run.retry import forget_failed
 from spotcat.run.stop import stoppable
 from spotcat.run.survey import Run, Share, Work, load_work
 from spotcat.status import InputError, Status
+from spotcat.verdict.calibration import calibration_of
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from spotcat.fit.buckets import GridBatch
-
-INTERVALS = (2.0, 6.0)
-"""Shortest and longest time between steps [d]; TESS unloads its wheels every few days (TESS Instrument Handbook)."""
-WINDOW = 30.0
-"""Only so much of a light curve is looked at [d]: from one sector to the next the interval changes."""
-FEWEST_POINTS = 8
-"""Fewer grid points than this between two steps do not tell a step from a slope."""
-SHARPNESS = 6.0
-"""Steps at the zeros of a sinusoid leave 1 - 8 / pi^2 of it, and lines between these all: a ratio of 5.3.  Of 4,600
-simulated rotators the sharpest came to 4.9; of dumps that gain as much as a detection, the least sharp to 8."""
+from spotcat.gp.grid import GridBatch
+from spotcat.verdict.thresholds import THRESHOLDS
 
 
 def stepping(batch: GridBatch, dt: float, suspect: np.ndarray) -> np.ndarray:
@@ -28,9 +19,9 @@ def stepping(batch: GridBatch, dt: float, suspect: np.ndarray) -> np.ndarray:
     Returns:
         Truth values, shape (B,), false where `suspect` is.
     """
-    points, found = round(WINDOW / dt), np.zeros(suspect.size, bool)
+    points, found = round(THRESHOLDS.step_window / dt), np.zeros(suspect.size, bool)
     for i in np.flatnonzero(suspect):
-        found[i] = sharpness(batch.y[i, :points], batch.mask[i, :points], dt) > SHARPNESS
+        found[i] = sharpness(batch.y[i, :points], batch.mask[i, :points], dt) > THRESHOLDS.step_sharpness
     return found
 
 
@@ -47,7 +38,8 @@ def sharpness(y: np.ndarray, mask: np.ndarray, dt: float) -> float:
     """
     seen = np.flatnonzero(mask)
     span = int(seen[-1] - seen[0]) if seen.size else 0
-    shortest, longest = max(INTERVALS[0] / dt, FEWEST_POINTS), min(INTERVALS[1] / dt, span / 3)
+    low, high = THRESHOLDS.step_intervals
+    shortest, longest = max(low / dt, THRESHOLDS.step_points), min(high / dt, span / 3)
     if shortest >= longest:
         return 0.0
     flux = np.where(mask > 0, y - y[seen].mean(), 0.0)[seen[0] : seen[-1] + 1]

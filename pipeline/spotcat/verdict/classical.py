@@ -6,6 +6,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
+from spotcat.verdict.thresholds import THRESHOLDS
+
 MOST_FREQUENCIES = 2**20
 """Trial frequencies of a periodogram: more only if a grid without its closed gaps asks for them, as none of less than
 ten thousand points does.  So many are those of 72 years at a shortest period of 0.2 d."""
@@ -88,7 +90,7 @@ def autocorrelation_periods(
         acf = acf[: min(int(p_max / dt) + 2, int(end))]
         peaks = _peaks(acf, dt, p_min)
         if peaks.size:
-            acf = gaussian_filter1d(acf, max(0.1 * peaks[0], 0.5))
+            acf = gaussian_filter1d(acf, max(THRESHOLDS.acf_smoothing * peaks[0], 0.5))
             peaks = _peaks(acf, dt, p_min)
         if peaks.size:
             first_two = peaks[:2]
@@ -117,5 +119,5 @@ def autocorrelation(y: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _peaks(acf: np.ndarray, dt: float, p_min: float) -> np.ndarray:
-    peaks, _ = find_peaks(acf, height=0.0, prominence=0.02)
+    peaks, _ = find_peaks(acf, height=0.0, prominence=THRESHOLDS.acf_prominence)
     return peaks[peaks * dt >= p_min]

@@ -113,7 +113,7 @@ def read(text: str) -> Calibration:
 @cache
 def shipped() -> Calibration:
     """The table that comes with the package."""
-    return read((files("spotcat.fit") / "calibration.json").read_text(encoding="utf-8"))
+    return read((files("spotcat.verdict") / "calibration.json").read_text(encoding="utf-8"))
 
 
 def settings(config: FitConfig) -> dict[str, Any]:

@@ -7,8 +7,9 @@ import pytest
 from fit_samples import Star
 
 from spotcat.check.quiet import dumps
-from spotcat.fit.steps import INTERVALS, SHARPNESS, sharpness, stepping
 from spotcat.gp.grid import Grid, GridBatch, grid_star
+from spotcat.verdict.steps import sharpness, stepping
+from spotcat.verdict.thresholds import THRESHOLDS
 
 DT = 0.05
 TIME = np.arange(540) * DT
@@ -19,7 +20,7 @@ def slow_sharpness(y: np.ndarray, mask: np.ndarray) -> float:
     """By the mean of every piece, for every interval and phase, then lines on the best; all points of the grid."""
     points, own = np.arange(y.size), mask > 0
     y = y - y[own].mean()
-    shortest, longest = INTERVALS[0] / DT, min(INTERVALS[1] / DT, (y.size - 1) / 3)
+    shortest, longest = THRESHOLDS.step_intervals[0] / DT, min(THRESHOLDS.step_intervals[1] / DT, (y.size - 1) / 3)
     best = (np.inf, 0.0, 0.0)
     for interval in np.geomspace(shortest, longest, int(0.5 * (y.size - 1) * np.log(longest / shortest)) + 2):
         for first in np.arange(0, interval):
@@ -47,7 +48,7 @@ def test_dumps_that_go_up_and_down_are_sharp_at_any_interval_and_phase_and_with_
         level = rng.uniform(0.5, 1.5, 20) * (-1) ** np.arange(20)
         flux = level[((TIME + rng.uniform(0, every)) / every).astype(int)] + 0.1 * rng.normal(size=TIME.size)
         mask = np.where((rng.uniform(size=TIME.size) < 0.05) | (abs(TIME - 13.3) < 0.5), 0.0, 1.0)
-        assert sharpness(flux * mask, mask, DT) > SHARPNESS
+        assert sharpness(flux * mask, mask, DT) > THRESHOLDS.step_sharpness
 
 
 def test_no_sinusoid_is_sharp_nor_noise_nor_a_drift() -> None:
@@ -56,7 +57,7 @@ def test_no_sinusoid_is_sharp_nor_noise_nor_a_drift() -> None:
     waves = [np.sin(2 * np.pi * TIME / p + x) for p, x in zip(np.geomspace(0.5, 30, 40), phases, strict=True)]
     walk = np.cumsum(rng.normal(size=TIME.size))
     for flux in (*waves, rng.normal(size=TIME.size), TIME**2, walk):
-        assert sharpness(flux, SEEN, DT) < SHARPNESS
+        assert sharpness(flux, SEEN, DT) < THRESHOLDS.step_sharpness
 
 
 def test_only_suspects_are_looked_at_and_only_their_first_month() -> None:

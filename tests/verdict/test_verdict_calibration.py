@@ -13,10 +13,19 @@ import pytest
 
 from spotcat.check.calibrate import BASELINE_EDGES, FEWEST, GAIN_EDGES, learn
 from spotcat.config import FitConfig, Recipe, Site, SurveyConfig, load_recipe
-from spotcat.fit.calibration import LEVELS, QUANTITIES, Calibration, calibrated, calibration_of, content, read, shipped
 from spotcat.run.fingerprint import fingerprint
 from spotcat.run.stages import run_survey
 from spotcat.status import InputError, LifetimeFlag
+from spotcat.verdict.calibration import (
+    LEVELS,
+    QUANTITIES,
+    Calibration,
+    calibrated,
+    calibration_of,
+    content,
+    read,
+    shipped,
+)
 
 BASELINES = np.array([27.0, 150.0, 1400.0])
 

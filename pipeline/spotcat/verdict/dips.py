@@ -4,23 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from spotcat.fit.buckets import GridBatch
-from spotcat.fit.classical import times_within
+from spotcat.gp.grid import GridBatch
+from spotcat.verdict.classical import times_within
+from spotcat.verdict.thresholds import THRESHOLDS
 
-SKEWNESS = -2.0
-"""Flux more skewed than this has dips: one in two hundred simulated rotators."""
-WHITE = 1.5
-"""Roughness of white noise.  A rotation of four measurements or more is smoother, with any noise on it: of 3,100
-simulated rotators the roughest came to 1.28.  Dips of single measurements are not."""
-SUSPECT_SKEWNESS, SUSPECT_HARMONICS = -1.0, 2.5
-"""Flux more skewed than this is compared with boxes, and that with a third or fourth harmonic so much in ln above what
-spots give beside the first."""
-SUSPECT_LIVES, SUSPECT_LIFETIME = 3.0, 500.0
-"""So is flux that is as periodic as spots that live for so many baselines, or for so many days."""
-DURATIONS = (0.08, 0.13, 0.2)
-"""Durations of the boxes [d]."""
-SPAN = 3.3
-"""Boxes repeat with the rotation period, up to this factor shorter and longer: some dips pass for a few rotations."""
 MOST_WORK = 1e8
 """Measurements times trial periods of the longest comparison; of a longer one only the beginning is compared."""
 MOST_BOXES = 1e5
@@ -42,16 +29,16 @@ def dipping(batch: GridBatch, dt: float, prot: np.ndarray, lifetime: np.ndarray,
         Truth values, shape (B,).
     """
     skew = skewness(batch)
-    found = (skew < SKEWNESS) | (roughness(batch) > WHITE)
+    found = (skew < THRESHOLDS.dip_skewness) | (roughness(batch) > THRESHOLDS.dip_roughness)
     seen = batch.mask > 0
     extent = np.array([np.ptp(t[own]) if own.any() else 0 for t, own in zip(batch.elapsed, seen, strict=True)])
-    strict = lifetime > np.minimum(SUSPECT_LIVES * extent, SUSPECT_LIFETIME)
-    suspect = strict | (skew < SUSPECT_SKEWNESS)
-    suspect |= (levels[:, 3:] - levels[:, 1:2]).max(axis=1) > SUSPECT_HARMONICS
+    strict = lifetime > np.minimum(THRESHOLDS.suspect_lives * extent, THRESHOLDS.suspect_lifetime)
+    suspect = strict | (skew < THRESHOLDS.suspect_skewness)
+    suspect |= (levels[:, 3:] - levels[:, 1:2]).max(axis=1) > THRESHOLDS.suspect_harmonics
     for i in np.flatnonzero(suspect & ~found & np.isfinite(prot)):
         # Of spots that change, boxes of single measurements would explain as much as one likes.
         shortest = 0.0 if strict[i] else dt
-        time = times_within(batch.elapsed[i], dt, MOST_BOXES * max(DURATIONS[0], shortest))
+        time = times_within(batch.elapsed[i], dt, MOST_BOXES * max(THRESHOLDS.box_durations[0], shortest))
         found[i] = boxes_win(time[seen[i]], batch.y[i, seen[i]], prot[i], shortest)
     return found
 
@@ -93,7 +80,7 @@ def boxes_win(time: np.ndarray, flux: np.ndarray, prot: float, shortest_box: flo
     """
     from astropy.timeseries import BoxLeastSquares
 
-    durations = np.unique(np.maximum(DURATIONS, shortest_box))
+    durations = np.unique(np.maximum(THRESHOLDS.box_durations, shortest_box))
     if not np.ptp(time) <= MOST_BOXES * durations[0]:
         return False
     periods = _trial_periods(float(np.ptp(time)), prot, durations)
@@ -115,7 +102,8 @@ def boxes_win(time: np.ndarray, flux: np.ndarray, prot: float, shortest_box: flo
 
 def _trial_periods(span: float, prot: float, durations: np.ndarray) -> np.ndarray:
     """Periods so close that the boxes at both ends of a light curve are in phase to half their duration."""
-    longest, shortest = min(SPAN * prot, span / 2), max(prot / SPAN, 2 * durations[-1])
+    reach = THRESHOLDS.box_span
+    longest, shortest = min(reach * prot, span / 2), max(prot / reach, 2 * durations[-1])
     if shortest >= longest:
         return np.empty(0)
     return np.geomspace(shortest, longest, int(2 * span / durations[0] * np.log(longest / shortest)) + 2)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spotcat.fit.coherence import pulsating
 from spotcat.gp.grid import GridBatch
+from spotcat.verdict.coherence import pulsating
 
 DT, N = 0.05, 16384
 TIME = DT * np.arange(N)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from fit_samples import Star, simulate
 
-from spotcat.fit.dips import boxes_win, dipping, roughness, skewness
 from spotcat.gp.grid import Grid, grid_star
+from spotcat.verdict.dips import boxes_win, dipping, roughness, skewness
 
 RNG = np.random.default_rng(5)
 TIME = np.arange(0, 27, 1 / 144)

@@ -4,20 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from spotcat.fit.buckets import GridBatch
-
-FEWEST_CYCLES = 45.0
-"""Over fewer cycles frequencies that change cannot be told from strict ones."""
-LINES = 12
-"""So many of the strongest frequencies are looked at."""
-LEAST_SHARE = 0.03
-"""A line carries at least this share of the variance at its frequencies and above."""
-STRICT = 0.3
-"""A strict sinusoid leaves less than this of the power within ``NEAR`` resolution elements of its frequency."""
-NEAR = 4.0
-DIFFERENTIAL = 0.15
-"""Latitudes differ in frequency by up to this in ln, at each of the first three harmonics: their lines may seem
-strict."""
+from spotcat.gp.grid import GridBatch
+from spotcat.verdict.thresholds import THRESHOLDS
 
 
 def pulsating(batch: GridBatch, dt: float, prot: np.ndarray, suspect: np.ndarray) -> np.ndarray:
@@ -38,7 +26,7 @@ def pulsating(batch: GridBatch, dt: float, prot: np.ndarray, suspect: np.ndarray
     for i in np.flatnonzero(suspect & np.isfinite(prot)):
         seen = np.flatnonzero(batch.mask[i])
         span = dt * np.ptp(seen) if seen.size else 0.0
-        if span > FEWEST_CYCLES * prot[i]:
+        if span > THRESHOLDS.strict_cycles * prot[i]:
             lines = strongest_lines(batch.y[i], batch.mask[i], dt, 0.5 / prot[i])
             found[i] = _has_second_period(lines, 2 / span)
     return found
@@ -55,7 +43,7 @@ def strongest_lines(y: np.ndarray, mask: np.ndarray, dt: float, lowest: float) -
 
     Returns:
         Frequency [1/d], share of the variance from `lowest` on, and what is left of the power close to it; shape
-        (``LINES``, 3).
+        (``THRESHOLDS.strict_lines``, 3).
     """
     n_fft = 1 << int(np.ceil(np.log2(4 * y.size)))
     frequency = np.fft.rfftfreq(n_fft, dt)
@@ -64,12 +52,12 @@ def strongest_lines(y: np.ndarray, mask: np.ndarray, dt: float, lowest: float) -
     power = np.abs(np.fft.rfft(rest, n_fft)) ** 2
     band = np.flatnonzero(frequency >= lowest)
     total, lines = max(power[band].sum(), 1e-300), []
-    for _ in range(LINES):
+    for _ in range(THRESHOLDS.strict_lines):
         peak = _refined_peak(power, int(band[np.argmax(power[band])])) * frequency[1]
         waves = np.stack([wave(2 * np.pi * peak * time) for wave in (np.cos, np.sin)], axis=1)
         rest = rest.copy()
         rest[seen] -= waves @ np.linalg.lstsq(waves, rest[seen], rcond=None)[0]
-        near = np.abs(frequency - peak) < NEAR / max(np.ptp(time), dt)
+        near = np.abs(frequency - peak) < THRESHOLDS.line_near / max(np.ptp(time), dt)
         before, power = power[near].sum(), np.abs(np.fft.rfft(rest, n_fft)) ** 2
         after = power[near].sum()
         lines.append((peak, (before - after) / total, after / max(before, 1e-300)))
@@ -88,7 +76,7 @@ def _refined_peak(power: np.ndarray, at: int) -> float:
 def _has_second_period(lines: np.ndarray, resolution: float) -> bool:
     """Whether a further strict line is no harmonic of the strongest, nor of its double period."""
     first, ratio = lines[0, 0], lines[:, 0] / lines[0, 0]
-    strict = (lines[:, 1] > LEAST_SHARE) & (lines[:, 2] < STRICT)
+    strict = (lines[:, 1] > THRESHOLDS.line_share) & (lines[:, 2] < THRESHOLDS.line_left)
     harmonic = np.abs(ratio - np.round(2 * ratio) / 2) < resolution / first * np.maximum(ratio, 1)
-    latitudes = np.abs(np.log(ratio[:, None] / np.array([1, 2, 3]))).min(axis=1) < DIFFERENTIAL
+    latitudes = np.abs(np.log(ratio[:, None] / np.array([1, 2, 3]))).min(axis=1) < THRESHOLDS.differential
     return bool(strict[0] and np.any(strict & ~harmonic & ~latitudes))
