@@ -108,6 +108,8 @@ class FitConfig:
     """Most damped Newton steps of each of them; the odds of two that have not arrived say nothing."""
     polish_steps: int = 30
     """Most further steps of the best one."""
+    outlier_sigma: float = 5.0
+    """Bins so far from what all others say of them [sigma] are left out, and the star is fitted again; 0 keeps all."""
     prior_shear: float = 0.3
     """Scale of the half-normal prior on the shear kappa."""
     prior_min_rotations: float = 1.35
@@ -128,10 +130,10 @@ class FitConfig:
     """Posterior: laplace for a survey; importance or nuts (the mcmc extra) for chosen stars, far dearer."""
     batch: int = 16
     """Stars fitted together; also the size of a chunk."""
-    detection: float = 6.0
-    """Log-likelihood gain over no rotation from which a rotation counts as detected."""
+    detection: float = 3.0
+    """Least log-likelihood gain over no rotation of a detection."""
     false_alarm: float = 0.005
-    """Largest probability that a star without rotation gains as much; half of the one in a hundred that is promised, so
+    """Largest probability that a star without rotation has as much evidence of one; half of the one in a hundred that is promised, so
     that chance seldom takes it above."""
     reliability: float = 0.8
     """Least probability that the period is right for the rotation to count as detected."""

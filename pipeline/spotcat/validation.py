@@ -80,13 +80,11 @@ def check_calibrate(recipe: Recipe, site: Site, out: Path) -> None:
     if len({sized(entry, recipe.check.n_stars)[0].endswith(QUIET) for entry in recipe.check.sets}) < 2:
         raise InputError(f"check.sets: a calibration needs sets of rotators and sets without rotation (NAME{QUIET})")
     rotating: dict[str, list[np.ndarray]] = {}
-    quiet: dict[str, list[np.ndarray]] = {"lnl_rotation": [], "baseline": []}
+    quiet: dict[str, list[np.ndarray]] = {}
     for name, found, truth in _surveys(recipe, site):
         if name.endswith(QUIET):
-            # What the verdict refuses for another reason is no false alarm, whatever it gains.
-            told = found["reliability"] == 0
-            quiet["lnl_rotation"].append(np.where(told, -np.inf, found["lnl_rotation"]))
-            quiet["baseline"].append(found["baseline"])
+            for key, values in found.items():
+                quiet.setdefault(key, []).append(values)
             continue
         known = {**found, **{f"true_{key}": truth[key] for key in ("prot", "peq", "spot_lifetime")}}
         for key, values in known.items():

@@ -90,7 +90,7 @@ def _draws(name: str, unit: str, ucd: str) -> Column:
 COLUMNS: tuple[Column, ...] = (
     Column("star_id", "i8", "", "meta.id;meta.main", "Number of the star, unique across missions", None),
     Column("name", "str", "", "meta.id", "Name of the star, such as KIC 10002792", None),
-    *_calibrated("prot", "d", "time.period.rotation", "Photometric rotation period of the fitted latitudes"),
+    *_calibrated("prot", "d", "time.period.rotation", "Rotation period that the light curve shows"),
     *_with_errors("peq", "d", "time.period.rotation", "Rotation period of the equator"),
     _number("p_second", "d", "time.period.rotation", "Best period of another mode than prot"),
     _number("p_second_lnodds", "", "stat.likelihood", "ln odds of the mode at p_second against prot"),
@@ -99,7 +99,9 @@ COLUMNS: tuple[Column, ...] = (
     _number("p_ls", "d", "time.period", "Period of the highest Lomb-Scargle peak"),
     _number("p_acf", "d", "time.period", "Period of the autocorrelation function"),
     _number("lnl_rotation", "", "stat.likelihood", "Penalised ln likelihood gain of rotation over none"),
-    _number("false_alarm", "", "stat.probability", "Probability that a star without rotation gains as much"),
+    _number(
+        "false_alarm", "", "stat.probability", "Probability that a star without rotation has as much evidence of one"
+    ),
     _number("reliability", "", "stat.probability", "Probability that neither noise nor a wrong mode made prot"),
     _number("rotating_share", "", "src.var.amplitude;arith.ratio", "Share of rotation in what is not white noise"),
     Column("rotating", "i1", "", "meta.code;src.var", "Whether rotation was detected", 0),
@@ -120,6 +122,7 @@ COLUMNS: tuple[Column, ...] = (
     _shrinkage("inc"),
     *_with_errors("sigma_k", "d**(-1/2)", "src.var.amplitude;stat.fit.param", "Amplitude of the spot covariance"),
     *_with_errors("amplitude", "", "src.var.amplitude;stat.stdev", "Standard deviation of the flux that rotates"),
+    _number("white_noise", "", "stat.stdev;phot.flux", "Fitted white noise of means over an hour, relative flux"),
     _number("amplitude_limit", "", "src.var.amplitude;stat.max", "95 % upper limit of amplitude"),
     _number("n_eff", "", "meta.number;stat", "Effective number of draws of a sampled posterior"),
     _number("pareto_k", "", "stat.param", "Tail of the importance weights, to be trusted below 0.7"),

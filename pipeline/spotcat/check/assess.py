@@ -12,7 +12,8 @@ from spotcat.status import LifetimeFlag
 
 COLUMNS = (
     *METHODS.values(),
-    *("rotating", "reliability", "rvar", "flags", "lnl_rotation", "baseline", "lifetime_flag", "spot_lifetime"),
+    *("rotating", "reliability", "rvar", "flags", "baseline", "lifetime_flag", "spot_lifetime"),
+    *("lnl_rotation", "amplitude", "white_noise", "rotating_share", "longest_segment"),
     *(f"{name}_{end}" for name in ("prot", "spot_lifetime") for end in ("lower", "upper", "lower95", "upper95")),
     *(f"{name}_{end}_raw" for name in ("prot", "spot_lifetime") for end in ("lower", "upper")),
 )

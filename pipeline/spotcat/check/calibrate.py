@@ -12,7 +12,15 @@ from spotcat import __version__
 from spotcat.check.recovery import matches
 from spotcat.config import FitConfig
 from spotcat.status import InputError, LifetimeFlag
-from spotcat.verdict.calibration import LEVELS, QUANTITIES, Calibration, half_width, right_features, settings
+from spotcat.verdict.calibration import (
+    LEVELS,
+    QUANTITIES,
+    Calibration,
+    evidence_features,
+    half_width,
+    right_features,
+    settings,
+)
 
 GAIN_EDGES = (3.0, 6.0, 12.0, 30.0, 100.0, 300.0)
 BASELINE_EDGES = (60.0, 500.0)
@@ -22,8 +30,12 @@ FEWEST, FEWEST_OUTSIDE = 150, 10
 baseline, and where these are too few, all."""
 RIDGE = 1e-3
 """Keeps the regression finite where all periods are right."""
-ALARM_GAINS = (*(2.0 * i for i in range(16)), *(10.0 * i for i in range(4, 11)))
-"""Up to what a drift gains in four years."""
+ALARM_EVIDENCE = tuple(0.25 * i for i in range(-16, 33))
+"""Ln odds at which the false-alarm probability is tabulated."""
+STEEPEST = -0.2
+"""The tail falls by this at least, in ln for each unit of evidence."""
+FEW = 10
+"""Where fewer stars have as much evidence, the fraction is taken from an exponential through those before."""
 
 
 def learn(
@@ -32,11 +44,11 @@ def learn(
     """Make a table.
 
     Args:
-        rotating: of simulated rotators, the columns ``lnl_rotation``, ``baseline``, ``lifetime_flag``, the quantities
-            with their raw intervals, and ``true_prot``, ``true_peq`` and ``true_spot_lifetime``, NaN where there is no
-            truth; arrays of shape (n,).
-        quiet: of simulated stars without rotation ``lnl_rotation``, minus infinity where the verdict refuses them
-            anyway, and ``baseline``; arrays of shape (m,).
+        rotating: of rotators, the columns ``baseline``, ``reliability``, ``lifetime_flag``, those of
+            `evidence_features`, the quantities with their raw intervals, and ``true_prot``, ``true_peq`` and
+            ``true_spot_lifetime``, NaN where there is no truth; arrays of shape (n,).
+        quiet: of stars without rotation ``baseline``, ``reliability`` and those of `evidence_features`; arrays of
+            shape (m,).  A reliability of 0 says that the verdict refuses a star whatever its evidence.
         version: what to call it.
         config: settings of the fit that all of these come from.
 
@@ -57,14 +69,17 @@ def learn(
                 [_quantile(score, regime, (i, j), level / 100) for j in range(len(BASELINE_EDGES) + 1)]
                 for i in range(len(GAIN_EDGES) + 1)
             ]
+    weights = _evidence(rotating, quiet)
+    evidence = np.where(quiet["reliability"] > 0, evidence_features(quiet) @ weights, -np.inf)
     place = np.digitize(quiet["baseline"], BASELINE_EDGES)
     alarms = []
     for j in range(len(BASELINE_EDGES) + 1):
-        own = quiet["lnl_rotation"][place == j]
-        alarms.append(_ln_alarm(own if own.size >= FEWEST else quiet["lnl_rotation"]))
+        own = evidence[place == j]
+        alarms.append(_ln_alarm(own if own.size >= FEWEST else evidence))
     right = _right_periods(rotating)
     origin = version, __version__, settings(config)
-    return Calibration(*origin, GAIN_EDGES, BASELINE_EDGES, factors, ALARM_GAINS, tuple(alarms), right)
+    edges = GAIN_EDGES, BASELINE_EDGES
+    return Calibration(*origin, *edges, factors, tuple(weights.tolist()), ALARM_EVIDENCE, tuple(alarms), right)
 
 
 def _quantile(score: np.ndarray, regime: tuple[np.ndarray, np.ndarray], place: tuple[int, int], level: float) -> float:
@@ -79,14 +94,42 @@ def _quantile(score: np.ndarray, regime: tuple[np.ndarray, np.ndarray], place: t
     return float(f"{own[rank - 1]:.4g}")
 
 
-def _ln_alarm(gain: np.ndarray) -> tuple[float, ...]:
-    """Logarithm of the fraction with at least each gain, an exponential tail where fewer than ten have."""
-    counts = np.array([np.sum(gain >= x) for x in ALARM_GAINS], float)
-    fraction = np.log(np.maximum(counts, 1) / gain.size)
-    known = max(int(np.sum(counts >= 10)), 2)
-    gains = np.array(ALARM_GAINS)
-    slope = (fraction[known - 1] - fraction[0]) / (gains[known - 1] - gains[0])
-    tail = fraction[known - 1] + slope * (gains[known:] - gains[known - 1])
+def _evidence(rotating: Mapping[str, np.ndarray], quiet: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Weights that tell rotators with a right period from stars without rotation, as many of these as of those."""
+    right = _right(rotating) & (rotating["reliability"] > 0)
+    known = [evidence_features(rotating)[right], evidence_features(quiet)[quiet["reliability"] > 0]]
+    known = [x[np.isfinite(x).all(axis=1)] for x in known]
+    if not all(len(x) for x in known):
+        raise InputError("check.sets: no rotator found, or nothing like one among the quiet stars; give more stars")
+    x = np.concatenate([known[0], -known[1]])
+    weight = np.concatenate([np.full(len(part), 0.5 / len(part)) for part in known])
+    return _logistic(x, weight)
+
+
+def _logistic(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Weights w that make ``sum weight ln expit(x w)`` greatest; features of the other kind come with their sign.
+
+    Args:
+        x: shape (n, f), the constant first.
+        weight: of each row, summing to 1.
+    """
+
+    def loss(w: np.ndarray) -> float:
+        return float(-weight @ log_expit(x @ w) + RIDGE * (w[1:] @ w[1:]))
+
+    return np.array([float(f"{v:.4g}") for v in minimize(loss, np.zeros(x.shape[1])).x])
+
+
+def _ln_alarm(evidence: np.ndarray) -> tuple[float, ...]:
+    """Logarithm of the fraction with at least each evidence, an exponential tail where fewer than `FEW` have."""
+    counts = np.array([np.sum(evidence >= x) for x in ALARM_EVIDENCE], float)
+    fraction = np.log(np.maximum(counts, 1) / evidence.size)
+    known = max(int(np.sum(counts >= FEW)), 2)
+    x = np.array(ALARM_EVIDENCE)
+    # The tail falls as the last factor of ten of the known stars does: all of them tell of noise of other kinds.
+    first = min(int(np.sum(counts >= 10 * counts[known - 1])), known - 2)
+    slope = min((fraction[known - 1] - fraction[first]) / (x[known - 1] - x[first]), STEEPEST)
+    tail = fraction[known - 1] + slope * (x[known:] - x[known - 1])
     return tuple(float(f"{v:.4g}") for v in [*fraction[:known], *tail])
 
 
@@ -94,16 +137,16 @@ def _right_periods(rotating: Mapping[str, np.ndarray]) -> tuple[tuple[float, ...
     """Logistic regression, for each regime of baseline, of whether a period is right; of all stars where it has few."""
     half = half_width(rotating["prot_lower_raw"], rotating["prot_upper_raw"])
     features = right_features(half, rotating["lnl_rotation"])
-    right = matches(rotating["prot"], rotating["true_peq"], rotating["true_prot"])[0]
+    right = _right(rotating)
     fitted, place = np.isfinite(features).all(axis=1), np.digitize(rotating["baseline"], BASELINE_EDGES)
     rows = []
     for j in range(len(BASELINE_EDGES) + 1):
         own = fitted & (place == j)
         some = own if own.sum() >= FEWEST else fitted
-        x, sign = features[some], np.where(right[some], 1.0, -1.0)
-
-        def loss(w: np.ndarray, x: np.ndarray = x, sign: np.ndarray = sign) -> float:
-            return float(-np.mean(log_expit(sign * (x @ w))) + RIDGE * (w[1:] @ w[1:]))
-
-        rows.append(tuple(float(f"{v:.4g}") for v in minimize(loss, np.zeros(x.shape[1])).x))
+        x = features[some] * np.where(right[some], 1.0, -1.0)[:, None]
+        rows.append(tuple(_logistic(x, np.full(len(x), 1 / len(x))).tolist()))
     return tuple(rows)
+
+
+def _right(rotating: Mapping[str, np.ndarray]) -> np.ndarray:
+    return matches(rotating["prot"], rotating["true_peq"], rotating["true_prot"])[0]

@@ -11,6 +11,7 @@ from spotcat.config import FitConfig
 from spotcat.fit.buckets import BucketSpec, Measurements, grid_stars
 from spotcat.fit.modes import Fit
 from spotcat.fit.posterior import KEPT, Quantities, kept, rotating_share, shrinkage
+from spotcat.gp.layout import N_SHAPE
 from spotcat.status import LifetimeFlag, Status
 from spotcat.verdict.calibration import QUANTITIES
 from spotcat.verdict.decision import Fitted, Seen, verdict
@@ -77,6 +78,7 @@ def _columns(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: 
         "dt": fit.dt,
         "amplitude_limit": np.percentile(fit.draws.amplitude, 95, axis=1),
         "rotating_share": rotating_share(fit.theta, layout),
+        "white_noise": white_noise(fit),
     }
     columns |= {name: getattr(fit, name) for name in ("n_eff", "pareto_k", "r_hat", "n_divergent")}
     shrunk = shrinkage(fit.draws, layout.priors)
@@ -87,6 +89,12 @@ def _columns(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: 
     if config.sampler != "laplace":
         columns |= _sampled_intervals(columns, fit.draws)
     return columns
+
+
+def white_noise(fit: Fit) -> np.ndarray:
+    """Standard deviation of the fitted white noise in means over an hour, relative flux, shape (n,)."""
+    of_a_bin = fit.best.amplitude * np.exp(0.5 * (fit.theta[:, -1] - fit.theta[:, N_SHAPE]))
+    return np.asarray(of_a_bin * np.sqrt(24 * fit.dt))
 
 
 def _seen(stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig) -> Seen:

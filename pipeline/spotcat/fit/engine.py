@@ -12,6 +12,7 @@ from spotcat.fit.buckets import BINS_PER_CYCLE, BINS_PER_PERIOD, BucketSpec, Mea
 from spotcat.fit.columns import FitTable, fit_table
 from spotcat.fit.levels import Searched, Starts, search_stars
 from spotcat.fit.modes import Fit, fit_modes
+from spotcat.fit.outliers import without
 from spotcat.fit.posterior import rotating_share
 from spotcat.gaps import stretches_of
 from spotcat.gp.grid import Grid
@@ -47,10 +48,28 @@ def fit_stars(stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig
         raise ValueError(f"a light curve of {longest:g} d does not fit a grid of {spec.whole.length:g} d")
     size = max(lanes, len(stars))
     with jax.enable_x64(True):
-        searched = search_stars(_padded(stars, size), len(stars), spec, config)
-        fit = fit_on_own_grids(stars, searched.starts(spec.periods(config), config.n_modes), spec, config, size)
-        _prefer_what_carries(fit, stars, searched, spec, config, size)
-    return fit_table(fit, searched.gain, stars, spec, config)
+        fit, gain = _fitted(stars, spec, config, size)
+        # A Gaussian likelihood takes a flare for signal, and would bend the whole light curve to hold it.
+        again = np.flatnonzero(np.isfinite(fit.outlier_time).any(axis=1))
+        if again.size:
+            rest = [without(stars[i], fit.outlier_time[i], fit.dt[i]) for i in again.tolist()]
+            better, gain[again] = _fitted(rest, spec, config, size)
+            _replace(fit, again, better._replace(outlier_time=fit.outlier_time[again]))
+    return fit_table(fit, gain, stars, spec, config)
+
+
+def _fitted(stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig, size: int) -> tuple[Fit, np.ndarray]:
+    """Search and fit; the fits, and the GP periodograms of shape (n, n_period)."""
+    searched = search_stars(_padded(stars, size), len(stars), spec, config)
+    fit = fit_on_own_grids(stars, searched.starts(spec.periods(config), config.n_modes), spec, config, size)
+    _prefer_what_carries(fit, stars, searched, spec, config, size)
+    return fit, np.array(searched.gain)
+
+
+def _replace(fit: Fit, chosen: np.ndarray, others: Fit) -> None:
+    """Put the fits of some stars in place of those that are there."""
+    for old, new in zip(jax.tree.leaves(fit), jax.tree.leaves(others), strict=True):
+        old[chosen] = new
 
 
 def _prefer_what_carries(
@@ -70,8 +89,7 @@ def _prefer_what_carries(
     other = fit_on_own_grids(members, some.starts(periods, config.n_modes), spec, config, size)
     better = (rotating_share(other.theta, spec.layout(config)) > MAIN_SHARE) & (other.gain > SLOW_GAIN)
     better &= (other.gain > SLOW_FRACTION * fit.gain[slow]) & (other.best.prot > fit.best.prot[slow])
-    for old, new in zip(jax.tree.leaves(fit), jax.tree.leaves(other), strict=True):
-        old[slow[better]] = new[better]
+    _replace(fit, slow[better], jax.tree.map(lambda a: a[better], other))
 
 
 def fit_on_own_grids(
@@ -102,9 +120,7 @@ def fit_on_own_grids(
         for i in again:
             grids[i] = finer[i]
         some = Starts(*(a[again] for a in starts))
-        better = _fit_on([grids[i] for i in again], [stars[i] for i in again], some, spec, config, size)
-        for old, new in zip(jax.tree.leaves(fit), jax.tree.leaves(better), strict=True):
-            old[again] = new
+        _replace(fit, again, _fit_on([grids[i] for i in again], [stars[i] for i in again], some, spec, config, size))
 
 
 def _fit_on(

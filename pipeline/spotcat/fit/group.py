@@ -12,7 +12,7 @@ from spotcat.config import FitConfig
 from spotcat.fit.climb import Climb, begin_at
 from spotcat.fit.confirm import GridStar, block_for, confirm
 from spotcat.fit.refine import lanes_for, refine
-from spotcat.fit.shown import shown_periods
+from spotcat.fit.shown import Shown, show
 from spotcat.gp.composite import support_steps
 from spotcat.gp.layout import Layout
 from spotcat.gp.whittle import Periodogram
@@ -66,15 +66,16 @@ class Group(NamedTuple):
             modes = replaced(modes, chosen, before)
         return modes
 
-    def shown_periods(self, theta: np.ndarray, prot: np.ndarray) -> np.ndarray:
-        """Periods [d] that the stars' first harmonics show; parameters and mean periods [d] of all n, star by star."""
-        out, blocks = np.full(self.n, np.nan), self._blocks(theta)
+    def shown(self, theta: np.ndarray, prot: np.ndarray) -> Shown:
+        """What fits make of the stars; parameters and mean periods [d] of all n, star by star."""
+        blocks = self._blocks(theta)
+        out = Shown(np.full(self.n, np.nan), np.zeros((self.n, self.layout.n_time)))
         for block in np.unique(blocks):
             members = np.flatnonzero(blocks == block)
-            lanes = np.resize(members, len(self.stars.y))
-            sizes = self.layout, self.n_segments, int(block)
-            found = shown_periods(theta[lanes], prot[lanes], lanes, self.stars, members.size, *sizes)
-            out[members] = np.asarray(found)[: members.size]
+            lanes, sizes = np.resize(members, len(self.stars.y)), (self.layout, self.n_segments, int(block))
+            found = show(theta[lanes], prot[lanes], lanes, self.stars, members.size, *sizes)
+            for old, new in zip(out, found, strict=True):
+                old[members] = np.asarray(new)[: members.size]
         return out
 
     def _blocks(self, theta: np.ndarray) -> np.ndarray:

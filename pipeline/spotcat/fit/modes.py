@@ -19,6 +19,7 @@ from spotcat.fit.envelopes import best_envelopes, envelope_values
 from spotcat.fit.group import Group, replaced
 from spotcat.fit.importance import Sampled, importance_sample, mixture_at
 from spotcat.fit.levels import Starts
+from spotcat.fit.outliers import outlier_times
 from spotcat.fit.posterior import Quantities, laplace_draws, quantities, with_period
 from spotcat.fit.ranking import alias_at, is_alias, log_mass, ranking
 from spotcat.fit.search import null_value
@@ -47,7 +48,11 @@ CONFIRM_TOLERANCE, POLISH_TOLERANCE = 0.1, 0.01
 
 
 class Fit(NamedTuple):
-    """What refine and confirm found for some stars; NumPy arrays, leading axis the star."""
+    """What refine and confirm found for some stars; NumPy arrays, leading axis the star.
+
+    ``outlier_time`` are the middles [d] of the bins that do not belong to their light curves, NaN-padded to shape
+    (n, ``MOST_OUTLIERS``).
+    """
 
     theta: np.ndarray
     value: np.ndarray
@@ -57,6 +62,7 @@ class Fit(NamedTuple):
     half_lnodds: np.ndarray
     double_lnodds: np.ndarray
     dt: np.ndarray
+    outlier_time: np.ndarray
     best: Quantities
     draws: Quantities
     second: Quantities
@@ -108,7 +114,8 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
         sampled = _sampled(polished, value, group)
         draws = sampled.theta
     best, draws = quantities(theta, scale, layout), quantities(draws, scale[:, None], layout)
-    shift = group.shown_periods(theta, best.prot) / best.prot
+    shown = group.shown(theta, best.prot)
+    shift = shown.prot / best.prot
     unknown = np.full(n, np.nan)
     return Fit(
         theta=theta,
@@ -116,6 +123,7 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
         left=polished.left[first],
         gain=group.null[:n] - refined.value[: n * k].reshape(n, k).min(axis=1),
         dt=np.full(n, grid.dt),
+        outlier_time=outlier_times(shown.deviation, batch.start[:n, None] + batch.elapsed[:n], config.outlier_sigma),
         best=with_period(best, best.prot * shift),
         draws=with_period(draws, draws.prot * shift[:, None]),
         **odds,

@@ -1,13 +1,17 @@
-"""The period that a light curve shows: that of the mean frequency of its fitted first harmonic.
+"""What a fit makes of its light curve: the period that it shows, and the measurements that do not belong to it.
 
 The mean angular velocity of the latitudes is the period of a star with many spots.  A light curve shows the few spots
 that were there: given the data, the first harmonic is a curve of its own, ``h = K_1 P y`` (Rasmussen & Williams 2006,
 eq. 2.25, for one term of the covariance), and the mean frequency of its periodogram is theirs.
+
+Each measurement is compared with what all others say of it: it is ``(P y)_i / P_ii`` away, with the variance ``1 /
+P_ii`` (the same, eqs. 5.10 to 5.12).
 """
 
 from __future__ import annotations
 
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +22,7 @@ from spotcat.fit.confirm import GridStar, lanes_for
 from spotcat.fit.lanes import map_lanes
 from spotcat.gp.composite import noise_variance, red_rows, spot_levels, spot_rows, within_reach
 from spotcat.gp.layout import N_SHAPE, Layout
-from spotcat.gp.likelihood import offset_columns, projected
+from spotcat.gp.likelihood import offset_columns, score
 from spotcat.gp.linalg import toeplitz_product
 
 NEAR = float(np.log(1.2))
@@ -27,8 +31,21 @@ harmonic takes of trends and of its neighbours."""
 _PADDING = 8
 
 
+class Shown(NamedTuple):
+    """What fits make of their light curves.
+
+    Attributes:
+        prot: period [d] of the fitted first harmonic, shape (N,).
+        deviation: of each measurement from what the others say of it, in units of its own standard deviation, 0 where
+            there is none, shape (N, M).
+    """
+
+    prot: Array
+    deviation: Array
+
+
 @partial(jax.jit, static_argnames=("n_segments", "block"))
-def shown_periods(
+def show(
     theta: Array,
     prot: Array,
     owner: Array,
@@ -37,8 +54,8 @@ def shown_periods(
     layout: Layout,
     n_segments: int,
     block: int,
-) -> Array:
-    """Periods [d] of the fitted first harmonics of the first `count` of some parameter vectors.
+) -> Shown:
+    """What the first `count` of some parameter vectors make of their stars; NaN where a covariance is not positive.
 
     Args:
         theta: parameters, shape (N, n_theta).
@@ -49,20 +66,20 @@ def shown_periods(
         layout: the bucket's model.
         n_segments: offset columns.
         block: block width of the factorisation.
-
-    Returns:
-        Shape (N,); NaN where the covariance is not positive definite.
     """
 
-    def one(item: tuple[Array, Array, Array]) -> Array:
+    def one(item: tuple[Array, Array, Array]) -> Shown:
         x, mean_period, i = item
         star = jax.tree.map(lambda a: a[i], stars)
         spots = spot_levels(x, layout)[:, None] * spot_rows(x[:N_SHAPE], star.width, layout)
         k = within_reach(spots.sum(0) + jnp.exp(x[layout.reds]) @ red_rows(layout), star.reach)
         offsets = offset_columns(star.segment, star.mask, n_segments, star.design)
-        weights = projected(k, noise_variance(x, star.relative_variance), star.y, star.mask, offsets, block)
-        first = toeplitz_product(within_reach(spots[1], star.reach), weights)
-        return 1 / mean_frequency(first, 1 / mean_period, layout.dt)
+        at = score(k, noise_variance(x, star.relative_variance), star.y, star.mask, offsets, block)
+        first = toeplitz_product(within_reach(spots[1], star.reach), at.residual)
+        # The derivative by a noise variance is -1/2 (P_ii - (P y)_i^2).
+        precision = at.residual**2 - 2 * at.by_noise
+        deviation = star.mask * at.residual / jnp.sqrt(jnp.where(precision > 0, precision, jnp.inf))
+        return Shown(1 / mean_frequency(first, 1 / mean_period, layout.dt), deviation)
 
     return map_lanes(one, (theta, prot, owner), count, lanes_for(layout))
 

@@ -124,16 +124,6 @@ def score(k: Array, variance: Array, y: Array, mask: Array, offsets: Array, bloc
     return Score(p.value, by_lag, by_noise, residual, p)
 
 
-def projected(k: Array, variance: Array, y: Array, mask: Array, offsets: Array, block: int) -> Array:
-    """``P y``: what the covariance of any term of the signal turns into that term's conditional mean, shape (M,).
-
-    Args:
-        k, variance, y, mask, offsets, block: as in ``log_likelihood``.
-    """
-    p = _project(k, variance, y, mask, offsets, block)
-    return unwhiten(p.factor, p.rest[:, None])[:, 0]
-
-
 def average_information(at: Score, k_slopes: Array, noise_slopes: Array, mask: Array) -> Array:
     """Average of observed and expected information, ``1/2 y^T P C_a P C_b P y``, of parameters that C is linear in.
 

@@ -3,9 +3,12 @@
 A Laplace interval knows neither that the wrong mode may have won nor that spots are few.  In each regime of gain and
 baseline the factor is kept that, applied to the interval's half-width in the logarithm, made it hold the truth as
 often as it says (split conformal prediction: Vovk, Gammerman & Shafer 2005, Algorithmic Learning in a Random World).
-The false-alarm probability is the fraction of simulated stars without rotation, of the same baseline, that gain as
-much; transits do not count, nor steps at even intervals: both are told without it.  That a period is right to 10 % is
-a logistic regression on the raw width of its interval and on the gain.
+What speaks for a rotation is one number of the star's own data, its evidence: the gain, how far the rotation stands
+above the white noise, its share of the variance, and how much of it a segment holds, weighted as they tell rotators
+from stars without rotation (logistic regression).  The false-alarm probability is the fraction of stars without
+rotation, of the same baseline, that have as much evidence; what the verdict refuses anyway, transits or steps at even
+intervals among it, does not count.  That a period is right to 10 % is a logistic regression on the raw width of its
+interval and on the gain.
 """
 
 from __future__ import annotations
@@ -30,6 +33,8 @@ LEVELS = (68, 95)
 """Confidence levels of the intervals [%]."""
 QUANTITIES = ("prot", "spot_lifetime")
 """Columns whose intervals are calibrated."""
+N_EVIDENCE = 6
+"""Features of `evidence_features`."""
 ANYWAY = ("min_points", "stars", "sampler", "batch", "detection", "false_alarm", "reliability", "calibration")
 """Settings of a fit that change neither its gains nor its raw intervals, only which stars have them and what is made of
 them."""
@@ -46,7 +51,8 @@ class Calibration:
         gain: edges between the regimes of ``lnl_rotation``, ascending, length g.
         baseline: edges between those of ``baseline`` [d], ascending, length b.
         factors: for each quantity and level, such as ``prot_68``, g + 1 rows of b + 1 factors.
-        alarm_gain: ascending values of ``lnl_rotation``, length a.
+        evidence: weights of what `evidence_features` gives.
+        alarm_evidence: ascending values of the evidence, length a.
         ln_alarm: logarithm of the false-alarm probability at each, for each regime of baseline; b + 1 rows of a.
         right: log-odds that a period is right, for each regime of baseline: a constant, and the slopes by the
             logarithms of the interval's raw half-width and of the gain; b + 1 rows of 3.
@@ -58,7 +64,8 @@ class Calibration:
     gain: tuple[float, ...]
     baseline: tuple[float, ...]
     factors: dict[str, list[list[float]]]
-    alarm_gain: tuple[float, ...]
+    evidence: tuple[float, ...]
+    alarm_evidence: tuple[float, ...]
     ln_alarm: tuple[tuple[float, ...], ...]
     right: tuple[tuple[float, ...], ...]
 
@@ -67,13 +74,13 @@ class Calibration:
         table = np.array(self.factors[f"{quantity}_{level}"])
         return table[np.digitize(gain, self.gain), np.digitize(baseline, self.baseline)]
 
-    def false_alarm(self, gain: np.ndarray, baseline: np.ndarray) -> np.ndarray:
-        """Probability that a star without rotation gains as much, shape (n,); exponential beyond the table."""
-        x = np.array(self.alarm_gain)
+    def false_alarm(self, evidence: np.ndarray, baseline: np.ndarray) -> np.ndarray:
+        """Probability that a star without rotation has as much evidence, shape (n,); exponential beyond the table."""
+        x = np.array(self.alarm_evidence)
         rows = []
         for y in np.array(self.ln_alarm):
-            beyond = np.maximum(gain - x[-1], 0) * (y[-1] - y[-2]) / (x[-1] - x[-2])
-            rows.append(np.interp(gain, x, y) + beyond)
+            beyond = np.maximum(evidence - x[-1], 0) * (y[-1] - y[-2]) / (x[-1] - x[-2])
+            rows.append(np.interp(evidence, x, y) + beyond)
         chosen = np.digitize(baseline, self.baseline)
         return np.exp(np.minimum(np.choose(chosen, rows), 0.0))
 
@@ -95,11 +102,11 @@ class Calibration:
     @property
     def is_whole(self) -> bool:
         """Whether every regime has its numbers, and all are finite."""
-        b, g, a = len(self.baseline) + 1, len(self.gain) + 1, len(self.alarm_gain)
+        b, g, a = len(self.baseline) + 1, len(self.gain) + 1, len(self.alarm_evidence)
         tables: list[tuple[Any, tuple[int, int]]] = [
             (self.factors[f"{name}_{level}"], (g, b)) for name in QUANTITIES for level in LEVELS
         ]
-        tables += [(self.ln_alarm, (b, a)), (self.right, (b, 3))]
+        tables += [(self.ln_alarm, (b, a)), (self.right, (b, 3)), ([self.evidence], (1, N_EVIDENCE))]
         arrays = [np.array(table, dtype=float) for table, _ in tables]
         return all(x.shape == shape and np.isfinite(x).all() for x, (_, shape) in zip(arrays, tables, strict=True))
 
@@ -167,7 +174,8 @@ def calibrated(columns: Mapping[str, np.ndarray], table: Calibration) -> dict[st
     """Calibrated intervals of ``QUANTITIES``, the raw ones beside them, and how far to trust the rotation.
 
     Args:
-        columns: ``lnl_rotation``, ``baseline`` and each quantity with its raw ``_lower`` and ``_upper``; (n,) each.
+        columns: ``baseline``, those of `evidence_features`, and each quantity with its raw ``_lower`` and ``_upper``;
+            (n,) each.
         table: the calibration.
 
     Returns:
@@ -175,7 +183,8 @@ def calibrated(columns: Mapping[str, np.ndarray], table: Calibration) -> dict[st
         each quantity Q, ``false_alarm``, and ``reliability``: that neither noise nor a wrong mode made the period.
     """
     gain, baseline = columns["lnl_rotation"], columns["baseline"]
-    alarm, half = table.false_alarm(gain, baseline), half_width(columns["prot_lower"], columns["prot_upper"])
+    alarm = table.false_alarm(evidence_features(columns) @ np.array(table.evidence), baseline)
+    half = half_width(columns["prot_lower"], columns["prot_upper"])
     out = {"false_alarm": alarm, "reliability": (1 - alarm) * table.right_period(half, gain, baseline)}
     for name in QUANTITIES:
         value, lower, upper = (columns[key] for key in (name, f"{name}_lower", f"{name}_upper"))
@@ -190,6 +199,26 @@ def calibrated(columns: Mapping[str, np.ndarray], table: Calibration) -> dict[st
 def half_width(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
     """Half the width of an interval in the logarithm."""
     return 0.5 * np.log(upper / lower)
+
+
+def evidence_features(columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    """What tells rotators from stars without rotation, each feature about linear in ln odds.
+
+    A constant; the gain, at small values and at large ones; the logarithms of the amplitude over the white noise of an
+    hour, and of the share of rotation in the variance; and how far the period is above half of the longest segment,
+    in ln: drifts from one offset to the next look like such rotations.
+
+    Args:
+        columns: ``lnl_rotation``, ``amplitude``, ``white_noise``, ``rotating_share``, ``prot`` [d] and
+            ``longest_segment`` [d], shape (n,) each.
+
+    Returns:
+        Shape (n, N_EVIDENCE).
+    """
+    gain = np.maximum(columns["lnl_rotation"], 0.0)
+    above, share = columns["amplitude"] / columns["white_noise"], np.maximum(columns["rotating_share"], 1e-3)
+    long = np.maximum(np.log(columns["prot"] / (0.5 * columns["longest_segment"])), 0.0)
+    return np.stack([np.ones_like(gain), np.log1p(gain), gain / 10, np.log(above), np.log(share), long], axis=1)
 
 
 def right_features(half: np.ndarray, gain: np.ndarray) -> np.ndarray:

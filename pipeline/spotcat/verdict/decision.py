@@ -62,8 +62,8 @@ def verdict(columns: Mapping[str, np.ndarray], fitted: Fitted, seen: Seen, confi
     """What may be believed of some fits.
 
     Args:
-        columns: the fitted quantities with their raw intervals, ``lnl_rotation``, ``rotating_share`` and the period
-            and odds of a second mode, shape (n,) each.
+        columns: the fitted quantities with their raw intervals, ``lnl_rotation``, ``rotating_share``, ``white_noise``
+            and the period and odds of a second mode, shape (n,) each.
         fitted: what else is read of the fits.
         seen: their light curves.
         config: settings of the fit.
@@ -103,7 +103,7 @@ def detected(gain: np.ndarray, false_alarm: np.ndarray, reliability: np.ndarray,
 
     Args:
         gain: ``lnl_rotation``, shape (n,).
-        false_alarm: probability that a star without rotation gains as much, shape (n,).
+        false_alarm: probability that a star without rotation has as much evidence, shape (n,).
         reliability: probability that neither noise nor a wrong mode made the period, shape (n,).
         config: the settings.
 
