@@ -40,6 +40,7 @@ def arrays(ids: Sequence[int]) -> dict[str, np.ndarray]:
     return {
         "gp_periodogram": np.array([one.normal(size=N_PERIOD) for one in random]).reshape(-1, N_PERIOD),
         "gp_period": np.array([one.uniform(1, 9, N_PERIOD) for one in random]).reshape(-1, N_PERIOD),
+        "outlier_time": np.full((len(random), 64), np.nan),
         "fit_vector": np.array([one.normal(size=N_PARAMETER) for one in random]).reshape(-1, N_PARAMETER),
     }
 

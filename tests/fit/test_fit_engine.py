@@ -14,13 +14,14 @@ from spotcat.fit.buckets import BINS_PER_CYCLE, LEAST_BINS, WEAK_BINS, WEAK_GAIN
 from spotcat.fit.climb import begin_at, climb_on
 from spotcat.fit.columns import FitTable
 from spotcat.fit.confirm import GridStar, confirm, exact_derivatives
-from spotcat.fit.engine import fit_on_own_grids, fit_stars
+from spotcat.fit.engine import fit_stars
 from spotcat.fit.envelopes import envelope_values
 from spotcat.fit.lanes import map_lanes
 from spotcat.fit.levels import search_stars
 from spotcat.fit.modes import fit_modes
 from spotcat.fit.refine import expected_and_jacobian, refine
 from spotcat.fit.search import search
+from spotcat.fit.single import fit_on_own_grids
 from spotcat.gp.composite import covariance
 from spotcat.gp.grid import BINS_PER_PERIOD, fitted_grid, grid_lengths
 from spotcat.gp.layout import Layout

@@ -96,6 +96,9 @@ COLUMNS: tuple[Column, ...] = (
     _number("p_second_lnodds", "", "stat.likelihood", "ln odds of the mode at p_second against prot"),
     _number("p_half_lnodds", "", "stat.likelihood", "ln odds of a mode at half the period against prot"),
     _number("p_double_lnodds", "", "stat.likelihood", "ln odds of a mode at twice the period against prot"),
+    _number("p_other", "d", "time.period", "Period of a second signal beside the rotation"),
+    _number("amplitude_other", "", "src.var.amplitude;stat.stdev", "Standard deviation of the second signal"),
+    _number("lnl_other", "", "stat.likelihood", "Penalised ln likelihood gain of the second signal, the first removed"),
     _number("p_ls", "d", "time.period", "Period of the highest Lomb-Scargle peak"),
     _number("p_acf", "d", "time.period", "Period of the autocorrelation function"),
     _number("lnl_rotation", "", "stat.likelihood", "Penalised ln likelihood gain of rotation over none"),
@@ -146,6 +149,9 @@ COLUMNS: tuple[Column, ...] = (
         if kind
     ),
     Column("n_in_transit", "i4", "", "meta.number;obs", "Measurements left out as in transit", 0),
+    Column(
+        "n_fit_outliers", "i4", "", "meta.number;obs", "Bins that the fit left out, far from what all others say", 0
+    ),
     Column("n_placeholder", "i4", "", "meta.number;obs", "Values left out as standing for a missing measurement", 0),
     Column("n_segments", "i4", "", "meta.number;obs.sequence", "Quarters, sectors or parts of them", 0),
     _number("baseline", "d", "time.duration;obs", "Time from the first to the last measurement"),
@@ -174,6 +180,15 @@ ARRAYS: tuple[Column, ...] = (
         "Fitted parameters, named by the catalog's attribute fit_parameters",
         _NAN,
         ("star", "parameter"),
+    ),
+    Column(
+        "outlier_time",
+        "f8",
+        "d",
+        "time.epoch",
+        "Middles of the bins that the fit left out, the mission's own time",
+        _NAN,
+        ("star", "outlier"),
     ),
     _draws("prot", "d", "time.period.rotation"),
     _draws("spot_lifetime", "d", "time.lifetime;stat.fwhm"),

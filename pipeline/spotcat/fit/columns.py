@@ -11,6 +11,7 @@ from spotcat.config import FitConfig
 from spotcat.fit.buckets import BucketSpec, Measurements, grid_stars
 from spotcat.fit.modes import Fit
 from spotcat.fit.posterior import KEPT, Quantities, kept, rotating_share, shrinkage
+from spotcat.fit.second import Second
 from spotcat.gp.layout import N_SHAPE
 from spotcat.status import LifetimeFlag, Status
 from spotcat.verdict.calibration import QUANTITIES
@@ -23,8 +24,8 @@ class FitTable(NamedTuple):
 
     Attributes:
         columns: one array of shape (n,) for each column that the fit knows.
-        arrays: ``gp_period``, ``gp_periodogram`` (n, n_period), ``fit_vector`` (n, n_theta), and ``prot_draws`` and
-            its like (n, KEPT_DRAWS).
+        arrays: ``gp_period``, ``gp_periodogram`` (n, n_period), ``fit_vector`` (n, n_theta), ``outlier_time`` (n,
+            MOST_OUTLIERS), and ``prot_draws`` and its like (n, KEPT_DRAWS).
     """
 
     columns: dict[str, np.ndarray]
@@ -32,12 +33,13 @@ class FitTable(NamedTuple):
 
 
 def fit_table(
-    fit: Fit, gain: np.ndarray, stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig
+    fit: Fit, second: Second, gain: np.ndarray, stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig
 ) -> FitTable:
     """The rows of some stars.
 
     Args:
         fit: their fits.
+        second: their second signals.
         gain: their GP periodograms, shape (n, n_period).
         stars: their light curves.
         spec: their bucket.
@@ -47,6 +49,7 @@ def fit_table(
         One row for each star; a star that could not be fitted has a status and NaNs.
     """
     columns = _columns(fit, stars, spec, config)
+    columns |= {"p_other": second.period, "amplitude_other": second.amplitude, "lnl_other": second.gain}
     failed = ~np.isin(columns["status"], (Status.OK, Status.NOT_CONVERGED))
     for name, values in columns.items():
         if name not in (*DATA_COLUMNS, "dt") and values.dtype.kind == "f":
@@ -59,6 +62,7 @@ def fit_table(
         "gp_period": np.broadcast_to(spec.periods(config), gain.shape),
         "gp_periodogram": gain,
         "fit_vector": fit.theta,
+        "outlier_time": fit.outlier_time,
     }
     arrays |= {f"{name}_draws": kept(getattr(fit.draws, name)) for name in KEPT}
     return FitTable(columns, {name: np.where(failed[:, None], np.nan, a) for name, a in arrays.items()})
@@ -79,6 +83,7 @@ def _columns(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: 
         "amplitude_limit": np.percentile(fit.draws.amplitude, 95, axis=1),
         "rotating_share": rotating_share(fit.theta, layout),
         "white_noise": white_noise(fit),
+        "n_fit_outliers": np.isfinite(fit.outlier_time).sum(axis=1).astype(np.int32),
     }
     columns |= {name: getattr(fit, name) for name in ("n_eff", "pareto_k", "r_hat", "n_divergent")}
     shrunk = shrinkage(fit.draws, layout.priors)

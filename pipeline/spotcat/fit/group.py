@@ -69,7 +69,8 @@ class Group(NamedTuple):
     def shown(self, theta: np.ndarray, prot: np.ndarray) -> Shown:
         """What fits make of the stars; parameters and mean periods [d] of all n, star by star."""
         blocks = self._blocks(theta)
-        out = Shown(np.full(self.n, np.nan), np.zeros((self.n, self.layout.n_time)))
+        points = self.n, self.layout.n_time
+        out = Shown(np.full(self.n, np.nan), np.zeros(points), np.zeros(points))
         for block in np.unique(blocks):
             members = np.flatnonzero(blocks == block)
             lanes, sizes = np.resize(members, len(self.stars.y)), (self.layout, self.n_segments, int(block))

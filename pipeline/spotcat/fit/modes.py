@@ -51,7 +51,8 @@ class Fit(NamedTuple):
     """What refine and confirm found for some stars; NumPy arrays, leading axis the star.
 
     ``outlier_time`` are the middles [d] of the bins that do not belong to their light curves, NaN-padded to shape
-    (n, ``MOST_OUTLIERS``).
+    (n, ``MOST_OUTLIERS``).  Each element of ``signal`` is an array of shape (2, M) of its own: times [d] of the grid
+    and the fitted spots there, in relative flux.
     """
 
     theta: np.ndarray
@@ -63,6 +64,7 @@ class Fit(NamedTuple):
     double_lnodds: np.ndarray
     dt: np.ndarray
     outlier_time: np.ndarray
+    signal: np.ndarray
     best: Quantities
     draws: Quantities
     second: Quantities
@@ -116,14 +118,17 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
     best, draws = quantities(theta, scale, layout), quantities(draws, scale[:, None], layout)
     shown = group.shown(theta, best.prot)
     shift = shown.prot / best.prot
-    unknown = np.full(n, np.nan)
+    unknown, time = np.full(n, np.nan), batch.start[:n, None] + batch.elapsed[:n]
+    signal = np.empty(n, dtype=object)
+    signal[:] = [np.stack(pair) for pair in zip(time, scale[:, None] * shown.spots, strict=True)]
     return Fit(
         theta=theta,
         value=polished.value[first],
         left=polished.left[first],
         gain=group.null[:n] - refined.value[: n * k].reshape(n, k).min(axis=1),
         dt=np.full(n, grid.dt),
-        outlier_time=outlier_times(shown.deviation, batch.start[:n, None] + batch.elapsed[:n], config.outlier_sigma),
+        outlier_time=outlier_times(shown.deviation, time, config.outlier_sigma),
+        signal=signal,
         best=with_period(best, best.prot * shift),
         draws=with_period(draws, draws.prot * shift[:, None]),
         **odds,

@@ -38,10 +38,12 @@ class Shown(NamedTuple):
         prot: period [d] of the fitted first harmonic, shape (N,).
         deviation: of each measurement from what the others say of it, in units of its own standard deviation, 0 where
             there is none, shape (N, M).
+        spots: conditional mean of all that the spots do, in units of the light curve's scatter, shape (N, M).
     """
 
     prot: Array
     deviation: Array
+    spots: Array
 
 
 @partial(jax.jit, static_argnames=("n_segments", "block"))
@@ -75,11 +77,12 @@ def show(
         k = within_reach(spots.sum(0) + jnp.exp(x[layout.reds]) @ red_rows(layout), star.reach)
         offsets = offset_columns(star.segment, star.mask, n_segments, star.design)
         at = score(k, noise_variance(x, star.relative_variance), star.y, star.mask, offsets, block)
-        first = toeplitz_product(within_reach(spots[1], star.reach), at.residual)
+        both = within_reach(jnp.stack([spots[1], spots.sum(0)]), star.reach)
+        first, every = toeplitz_product(both, at.residual)
         # The derivative by a noise variance is -1/2 (P_ii - (P y)_i^2).
         precision = at.residual**2 - 2 * at.by_noise
         deviation = star.mask * at.residual / jnp.sqrt(jnp.where(precision > 0, precision, jnp.inf))
-        return Shown(1 / mean_frequency(first, 1 / mean_period, layout.dt), deviation)
+        return Shown(1 / mean_frequency(first, 1 / mean_period, layout.dt), deviation, every)
 
     return map_lanes(one, (theta, prot, owner), count, lanes_for(layout))
 

@@ -110,6 +110,7 @@ def load_fitted(catalog_path: Path, name: str | int) -> FittedStar:
     Raises:
         InputError: the catalog, the star, the light curves or the recipe are missing, or the star was not fitted.
     """
+    from spotcat.fit.outliers import without
     from spotcat.gp.grid import fitted_grid, grid_star
     from spotcat.gp.predict import predict_star
 
@@ -125,7 +126,7 @@ def load_fitted(catalog_path: Path, name: str | int) -> FittedStar:
     span, cadence = (float(store.stars[key][place]) for key in ("span", "cadence"))
     shape = fitted_grid(span, cadence, float(row["dt"]), recipe.fit)
     layout = shape.layout(recipe.fit)
-    grid = grid_star(light_curve, shape)
+    grid = grid_star(without(light_curve, row["outlier_time"], shape.dt), shape)
     first, last = densest(grid.mask, row["prot"] / shape.dt)
     per_step = int(np.clip(np.ceil(SMOOTH * shape.dt / row["prot"]), 1, SMOOTH))
     # Both predictions in one call: compiling a second program takes longer than all else on the page.

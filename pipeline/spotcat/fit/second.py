@@ -1,0 +1,118 @@
+"""A second periodic signal in what the first one leaves: another star, a pulsation, the rolls of a spacecraft.
+
+Each of the two is fitted to the light curve without the other (backfitting: Breiman & Friedman 1985, J. Am. Stat.
+Assoc. 80, 580).  The rotation is the one that carries more of the variance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from spotcat.config import FitConfig
+from spotcat.fit.buckets import BucketSpec, Measurements
+from spotcat.fit.levels import Searched, search_stars
+from spotcat.fit.modes import Fit
+from spotcat.fit.outliers import Kept
+from spotcat.fit.posterior import rotating_share
+from spotcat.fit.single import fit_one_signal, padded, replace_fits
+from spotcat.verdict.decision import no_rotation
+
+LEAST_GAIN = 10.0
+"""Log-likelihood gain from which on there is a first signal to take away, and a second one in what it leaves."""
+HARMONICS = (1 / 3, 1 / 2, 2 / 3, 1.0, 3 / 2, 2.0, 3.0)
+"""What is left of a signal has these multiples of its period."""
+APART = 0.2
+"""A second period is further than this in ln from all of them."""
+
+
+class Second(NamedTuple):
+    """A second signal of each star; NaN where there is none, shape (n,).
+
+    Attributes:
+        period: [d].
+        amplitude: its standard deviation, relative flux.
+        gain: log-likelihood that it gains over none, beside the first.
+    """
+
+    period: np.ndarray
+    amplitude: np.ndarray
+    gain: np.ndarray
+
+
+def second_signals(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig, size: int) -> Second:
+    """Look for a second signal beside each clear one.
+
+    Where the second one carries more of the variance the two change places in `fit`.
+
+    Args:
+        fit: of one signal; stars with two get the fit of the first to the light curve without the second.
+        stars: light curves.
+        spec: their bucket.
+        config: settings of the steps.
+        size: batch size that the arrays are padded to.
+    """
+    second = Second(*np.full((3, len(stars)), np.nan))
+    clear = np.flatnonzero(fit.gain >= LEAST_GAIN)
+    if not clear.size:
+        return second
+    rest = [less(stars[i], fit.signal[i]) for i in clear.tolist()]
+    periods = spec.periods(config)
+    searched = _apart(search_stars(padded(rest, size), len(rest), spec, config), fit.best.prot[clear], periods)
+    likely = np.flatnonzero(searched.gain.max(axis=1) >= LEAST_GAIN)
+    if not likely.size:
+        return second
+    members, rest = clear[likely], [rest[i] for i in likely.tolist()]
+    other = fit_one_signal(rest, Searched(*(a[likely] for a in searched)), spec, config, size)
+    share = rotating_share(other.theta, spec.layout(config))
+    found = np.flatnonzero(_is_second(other, fit.best.prot[members], rest, share))
+    if not found.size:
+        return second
+    members, other = members[found], jax.tree.map(lambda a: a[found], other)
+    lessened = [less(stars[i], signal) for i, signal in zip(members.tolist(), other.signal, strict=True)]
+    again = search_stars(padded(lessened, size), len(lessened), spec, config)
+    first = fit_one_signal(lessened, again, spec, config, size)
+    same = np.abs(np.log(first.best.prot / fit.best.prot[members])) < APART
+    swapped = same & (other.best.amplitude > first.best.amplitude)
+    for fits, others, chosen in ((first, other, same & ~swapped), (other, first, swapped)):
+        some = members[chosen]
+        theirs = jax.tree.map(lambda a, chosen=chosen: a[chosen], fits)
+        replace_fits(fit, some, theirs._replace(outlier_time=fit.outlier_time[some]))
+        for values, found_values in zip(second, (others.best.prot, others.best.amplitude, others.gain), strict=True):
+            values[some] = found_values[chosen]
+    return second
+
+
+def less(star: Measurements, signal: np.ndarray) -> Measurements:
+    """A light curve without a fitted signal, as far as the grid of the fit went.
+
+    Args:
+        star: the light curve.
+        signal: times [d] of grid points, and the relative flux there, shape (2, M).
+    """
+    time, flux = signal
+    inside = (star.time >= time[0]) & (star.time <= time[-1])
+    kept = Kept(*(getattr(star, name)[inside] for name in Kept._fields))
+    return kept._replace(flux=kept.flux - CubicSpline(time, flux)(kept.time))
+
+
+def _apart(searched: Searched, prot: np.ndarray, periods: np.ndarray) -> Searched:
+    """The same without the periods that the first signal, `prot` [d], may have left; shapes (n,) and (P,)."""
+    away = np.abs(np.log(periods[None, :, None] / (prot[:, None, None] * np.array(HARMONICS)))).min(axis=-1)
+    return searched._replace(gain=np.where(away > APART, searched.gain, -np.inf))
+
+
+def _is_second(other: Fit, prot: np.ndarray, stars: Sequence[Measurements], share: np.ndarray) -> np.ndarray:
+    """Which fits to what first signals of periods `prot` [d] left are signals of their own, shape (n,)."""
+    away = np.abs(np.log(other.best.prot[:, None] / (prot[:, None] * np.array(HARMONICS)))).min(axis=1)
+    columns = {
+        "rotating_share": share,
+        "baseline": np.array([float(np.ptp(star.time)) for star in stars]),
+        "prot": other.best.prot,
+        "n_life_rot": other.best.n_life_rot,
+    }
+    return (away > APART) & (other.gain >= LEAST_GAIN) & ~no_rotation(columns)
