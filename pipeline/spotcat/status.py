@@ -63,6 +63,7 @@ class Flag(IntFlag):
     STEPS_SUSPECTED = 1 << 10
     PLACEHOLDERS_LEFT_OUT = 1 << 11
     TIMES_CONVERTED = 1 << 12
+    UNCALIBRATED = 1 << 13
 
     @property
     def words(self) -> list[str]:
@@ -84,6 +85,7 @@ _FLAG_WORDS = {
     Flag.STEPS_SUSPECTED: "sudden steps at even intervals: momentum dumps suspected",
     Flag.PLACEHOLDERS_LEFT_OUT: "values that stand for missing measurements were left out",
     Flag.TIMES_CONVERTED: "times were counted otherwise than in the mission's days and were converted",
+    Flag.UNCALIBRATED: "fitted with settings that the calibration was not learnt with",
 }
 
 

@@ -29,6 +29,15 @@ def test_every_star_is_counted_once_and_unflagged_ones_that_differ_are_listed() 
     assert "fewer than three rotations" in words
 
 
+def test_a_flag_that_says_something_of_the_settings_alone_hides_no_star() -> None:
+    found = {"name": np.array(["KIC 1", "KIC 2"]), "prot": np.array([10.2, 20.0]), "rotating": np.array([1, 1])}
+    published = {f"kic{number}": Published(10.0, "") for number in (1, 2)}
+    for flag in (0, Flag.UNCALIBRATED):
+        (outlier,) = agreement(found | {"flags": np.full(2, int(flag))}, published).outliers
+        assert outlier.name == "KIC 2"
+    assert agreement(found | {"flags": np.full(2, int(Flag.ALIAS_POSSIBLE))}, published).outliers == ()
+
+
 @pytest.mark.parametrize(("names", "rotating"), [([], []), (["KIC 9"], [1]), (["KIC 1"], [0])])
 def test_nothing_is_said_of_fractions_of_no_stars(names: list[str], rotating: list[int]) -> None:
     found = {"name": np.array(names), "prot": np.full(len(names), 10.0), "rotating": np.array(rotating, int)}

@@ -16,7 +16,7 @@ from spotcat.fit.columns import FitTable, fit_table
 from spotcat.fit.modes import Fit
 from spotcat.fit.posterior import laplace_draws, quantities
 from spotcat.status import Flag, LifetimeFlag, ParameterFlag, Status
-from spotcat.verdict.calibration import shipped
+from spotcat.verdict.calibration import settings, shipped
 from spotcat.verdict.flags import fit_flags
 
 CONFIG = FitConfig()
@@ -105,3 +105,14 @@ def test_a_fit_is_calibrated_by_the_table_that_its_settings_name(tmp_path: Path)
     assert own["prot_upper"][0] == pytest.approx(usual["prot"][0] * np.exp(3 * half))
     assert own["false_alarm"][0] == pytest.approx(np.exp(-3))
     assert usual["prot_upper"][0] != pytest.approx(own["prot_upper"][0], rel=1e-6)
+
+
+def test_a_star_fitted_with_settings_that_the_shipped_table_does_not_know_is_flagged(tmp_path: Path) -> None:
+    usual, other = CONFIG, replace(CONFIG, p_max=45.0)
+    path = tmp_path / "table.json"
+    path.write_text(replace(shipped(), fit=settings(other)).to_json())
+    # What is made of a fit needs no other calibration, and one's own table knows one's own settings.
+    known = [usual, replace(usual, detection=5.0, sampler="importance"), replace(other, calibration=str(path))]
+    for config, flagged in [(other, True), *((one, False) for one in known)]:
+        flags = made_up([5.0, 5.0, NAN, 5.0], config).columns["flags"]
+        assert np.array_equal(flags & Flag.UNCALIBRATED != 0, [flagged, flagged, False, False])

@@ -119,7 +119,7 @@ def test_transits_are_told_in_spite_of_such_gaps(others: list[float]) -> None:
     star = measured(np.sort(np.r_[others, 2458325 + MONTHS]))
     flux = 1 + np.random.default_rng(4).normal(size=star.time.size) * 1e-3 - 2e-3 * (star.time % 3.1 < 0.25)
     batch = grid_stars([star._replace(flux=flux)], Grid(2304, 0.1))
-    assert dipping(batch, 0.1, np.array([3.1]), np.array([1e9]), np.zeros((1, 5))).all()
+    assert dipping(batch, 0.1, np.array([3.1]), np.array([1e9]), np.zeros((1, 5))).found.all()
 
 
 @pytest.mark.parametrize("far", [[1e18], [1e300], [-1e300], [-1.7e308, 1.7e308]])

@@ -23,6 +23,7 @@ from spotcat.verdict.calibration import (
     calibrated,
     calibration_of,
     content,
+    differences,
     read,
     shipped,
 )
@@ -189,6 +190,18 @@ def test_a_table_that_was_written_is_used_by_a_fit_of_its_settings(learnt: Calib
     assert calibration_of(written(learnt, tmp_path / "table.json", own)) == learnt
     # The shipped table fits the default settings.
     assert calibration_of(written(shipped(), tmp_path / "copy.json", FitConfig())) == shipped()
+
+
+def test_the_shipped_table_was_learnt_with_the_default_settings() -> None:
+    other = differences(shipped(), FitConfig())
+    assert not other, (
+        f"shipped: {', '.join(other)}: every star of a default run would be flagged as uncalibrated; learn the table "
+        "again by the command in workflows/recipes/calibrate.toml"
+    )
+    assert differences(shipped(), OTHERS) == [
+        "lifetimes = [1.5, 4.0, 12.0, 30.0] instead of [2.0, 9.0]",
+        "p_max = 100.0 instead of 45.0",
+    ]
 
 
 def without(key: str) -> Callable[[dict[str, Any]], object]:

@@ -7,7 +7,7 @@ import pytest
 from fit_samples import Star, simulate
 
 from spotcat.gp.grid import Grid, grid_star
-from spotcat.verdict.dips import boxes_win, dipping, roughness, skewness
+from spotcat.verdict.dips import dipping, roughness, skewness, winning_box
 
 RNG = np.random.default_rng(5)
 TIME = np.arange(0, 27, 1 / 144)
@@ -20,18 +20,24 @@ def transits(period: float, depth: float) -> np.ndarray:
 @pytest.mark.parametrize("factor", [1.0, 0.5, 1 / 3, 2.0])
 def test_shallow_transits_win_whatever_multiple_of_their_period_was_fitted(factor: float) -> None:
     flux = transits(1.7, 1.0)
-    assert boxes_win(TIME, flux, 1.7 * factor, 0.0)
-    assert boxes_win(TIME, flux, 1.7 * factor, 0.1)
+    for shortest in (0.0, 0.1):
+        box = winning_box(TIME, flux, 1.7 * factor, shortest)
+        assert box is not None
+        assert box.period == pytest.approx(1.7, rel=0.003)
+        assert box.duration == pytest.approx(0.15, abs=0.06)
+        assert box.depth == pytest.approx(1.0, rel=0.3)
+        assert (box.epoch + 0.3 - 0.075 + 0.85) % 1.7 - 0.85 == pytest.approx(0, abs=0.04)
+        assert winning_box(TIME, -flux, 1.7 * factor, shortest) is None  # brightenings are no dips
 
 
 def test_a_rotation_wins_over_boxes_of_its_own_period() -> None:
     for phase in RNG.uniform(0, 2 * np.pi, 5):
         spots = np.maximum(np.cos(2 * np.pi * TIME / 1.7 + phase), 0) + 0.5 * np.cos(2 * np.pi * TIME / 1.69)
-        assert not boxes_win(TIME, -spots + RNG.normal(size=TIME.size), 1.7, 0.0)
+        assert not winning_box(TIME, -spots + RNG.normal(size=TIME.size), 1.7, 0.0)
 
 
 def test_a_light_curve_too_short_for_two_periods_has_no_boxes() -> None:
-    assert not boxes_win(TIME[:100], RNG.normal(size=100), 10.0, 0.0)
+    assert not winning_box(TIME[:100], RNG.normal(size=100), 10.0, 0.0)
 
 
 def test_stars_of_a_survey_are_rarely_taken_for_dips_and_transits_always() -> None:
@@ -51,8 +57,26 @@ def test_stars_of_a_survey_are_rarely_taken_for_dips_and_transits_always() -> No
         levels = np.zeros((63, 5))
         levels[:, 4] = sharpest
         found = dipping(batch, 0.5, prot, lifetime, levels)
-        assert found[60:].all()
-        assert found[:60].mean() <= 0.05
+        assert found.found[60:].all()
+        assert found.found[:60].mean() <= 0.05
+
+
+def test_what_repeats_has_a_period_a_duration_and_a_depth_in_relative_flux() -> None:
+    time = np.arange(0, 90, 1 / 24)
+    spots = 0.002 * np.sin(2 * np.pi * time / 9)
+    transit = (time + 0.4) % 3.1 < 0.13
+    flux = [1 + 0.0005 * RNG.normal(size=time.size) - depth * transit + own
+            for depth, own in ((0.001, 0), (0.03, 0), (0, spots))]  # fmt: skip
+    grid = Grid(2304, 1 / 24)
+    rows = [grid_star(Star(time, f, np.full(time.size, 5e-4), np.zeros(time.size, int)), grid) for f in flux]
+    batch = type(rows[0])(*(np.stack(parts) for parts in zip(*rows, strict=True)))
+    dips = dipping(batch, 1 / 24, np.array([3.1, 3.1, 9.0]), np.full(3, 1e4), np.zeros((3, 5)))
+    assert dips.found.tolist() == [True, True, False]
+    assert dips.period[0] == pytest.approx(3.1, rel=0.002)
+    assert dips.depth[0] == pytest.approx(0.001, rel=0.2)
+    assert dips.duration[0] == pytest.approx(0.13, rel=0.1)
+    # The deep ones are told by their skewness: no box is sought.
+    assert np.isnan([dips.period[1:], dips.depth[1:], dips.duration[1:]]).all()
 
 
 def test_skewness_leaves_out_what_was_not_measured() -> None:

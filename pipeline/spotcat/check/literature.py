@@ -69,7 +69,7 @@ def agreement(found: Mapping[str, Any], published: Mapping[str, Published]) -> A
 
     close = np.abs(ours / theirs - 1) <= CLOSE
     near, half, double = matches(ours, theirs)
-    outliers = np.flatnonzero(~close & ((flags == 0) | ~(near | half | double)))
+    outliers = np.flatnonzero(~close & ((flags & ~int(Flag.UNCALIBRATED) == 0) | ~(near | half | double)))
     return Agreement(
         int(common.sum()),
         rows.size,

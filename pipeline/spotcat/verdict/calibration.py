@@ -128,6 +128,16 @@ def settings(config: FitConfig) -> dict[str, Any]:
     return {name: value for name, value in to_dict(config).items() if name not in ANYWAY}
 
 
+def differences(table: Calibration, config: FitConfig) -> list[str]:
+    """The settings that a table was not learnt with, as ``name = VALUE instead of VALUE``; none where it knows all."""
+    wanted = settings(config)
+    return [
+        f"{name} = {table.fit.get(name)!r} instead of {wanted.get(name)!r}"
+        for name in sorted({*wanted, *table.fit})
+        if table.fit.get(name) != wanted.get(name)
+    ]
+
+
 def calibration_of(config: FitConfig) -> Calibration:
     """The table of a fit: that of ``fit.calibration``, the shipped one without.
 
@@ -150,12 +160,7 @@ def calibration_of(config: FitConfig) -> Calibration:
         raise InputError(
             f"fit.calibration: {path}: learnt with spotcat {table.spotcat}, this is {__version__}; learn it again"
         )
-    wanted = settings(config)
-    other = [
-        f"{name} = {table.fit.get(name)!r} instead of {wanted.get(name)!r}"
-        for name in sorted({*wanted, *table.fit})
-        if table.fit.get(name) != wanted.get(name)
-    ]
+    other = differences(table, config)
     if other:
         raise InputError(f"fit.calibration: {path}: learnt with {', '.join(other)}; learn it again, or fit with these")
     return table

@@ -9,8 +9,8 @@ import numpy as np
 
 from spotcat.config import FitConfig
 from spotcat.gp.grid import GridBatch
-from spotcat.status import Status
-from spotcat.verdict.calibration import calibrated, calibration_of
+from spotcat.status import Flag, Status
+from spotcat.verdict.calibration import calibrated, calibration_of, differences
 from spotcat.verdict.classical import autocorrelation_periods, lomb_scargle_periods
 from spotcat.verdict.coherence import pulsating
 from spotcat.verdict.describing import describing
@@ -83,17 +83,21 @@ def verdict(columns: Mapping[str, np.ndarray], fitted: Fitted, seen: Seen, confi
         "p_acf": autocorrelation_periods(coarse.y, coarse.mask, coarse.reach, seen.coarse_dt, periods[0], periods[-1]),
     }
     told |= describing(fine, seen.dt, prot)
-    told |= calibrated({**columns, **told}, calibration_of(config))
+    table = calibration_of(config)
+    told |= calibrated({**columns, **told}, table)
     dips = dipping(fine, seen.dt, prot, columns["spot_lifetime"], fitted.levels)
+    told |= {"dip_period": dips.period, "dip_duration": dips.duration, "dip_depth": dips.depth}
     steps = stepping(fine, seen.dt, gain >= config.detection)
-    told["reliability"] = np.where(dips | steps | no_rotation({**columns, **told}), 0.0, told["reliability"])
+    told["reliability"] = np.where(dips.found | steps | no_rotation({**columns, **told}), 0.0, told["reliability"])
     told["rotating"] = detected(gain, told["false_alarm"], told["reliability"], config).astype(np.int8)
     known = {**columns, **told}
     memory = np.where(coarse.reach < coarse.mask.shape[1], coarse.reach * seen.coarse_dt, np.inf)
     told["lifetime_flag"] = lifetime_flags(known, fitted.lifetimes, fitted.shears, memory)
     told |= {f"{name}_flag": parameter_flags(fitted.shrunk[name], told["rotating"]) for name in ("kappa", "inc")}
     strict = pulsating(fine, seen.dt, prot, told["rotating"] == 1)
-    told["status"], told["flags"] = statuses(fitted, coarse), fit_flags(known, dips, steps, strict, periods)
+    told["status"], told["flags"] = statuses(fitted, coarse), fit_flags(known, dips.found, steps, strict, periods)
+    # Only the shipped table can be of other settings: a file of others is refused.
+    told["flags"] |= np.int32(Flag.UNCALIBRATED if differences(table, config) else 0)
     told["reason"] = np.array([Status(s).words for s in told["status"]])
     return told
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from spotcat.gp.grid import GridBatch
@@ -15,7 +17,39 @@ MOST_BOXES = 1e5
 closes them, and is not compared if it is longer even so.  The trial periods are a few times as many."""
 
 
-def dipping(batch: GridBatch, dt: float, prot: np.ndarray, lifetime: np.ndarray, levels: np.ndarray) -> np.ndarray:
+class Box(NamedTuple):
+    """Periodic dips.
+
+    Attributes:
+        period: [d].
+        duration: [d].
+        depth: in units of the flux, positive.
+        epoch: middle of a dip [d].
+    """
+
+    period: float
+    duration: float
+    depth: float
+    epoch: float
+
+
+class Dips(NamedTuple):
+    """What was found of narrow dips in some light curves, shape (B,) each.
+
+    Attributes:
+        found: whether there are any.
+        period: of those that repeat [d]; NaN where no box was sought or none won.
+        duration: of one [d], or NaN.
+        depth: in relative flux, or NaN.
+    """
+
+    found: np.ndarray
+    period: np.ndarray
+    duration: np.ndarray
+    depth: np.ndarray
+
+
+def dipping(batch: GridBatch, dt: float, prot: np.ndarray, lifetime: np.ndarray, levels: np.ndarray) -> Dips:
     """Whether light curves have narrow dips: by their skewness or roughness, or because boxes explain more of them.
 
     Args:
@@ -26,7 +60,7 @@ def dipping(batch: GridBatch, dt: float, prot: np.ndarray, lifetime: np.ndarray,
         levels: fitted levels of the harmonics n = 0, 1, ..., shape (B, n_harm + 1).
 
     Returns:
-        Truth values, shape (B,).
+        Which ones have, and the boxes where these explain more.
     """
     skew = skewness(batch)
     found = (skew < THRESHOLDS.dip_skewness) | (roughness(batch) > THRESHOLDS.dip_roughness)
@@ -35,12 +69,16 @@ def dipping(batch: GridBatch, dt: float, prot: np.ndarray, lifetime: np.ndarray,
     strict = lifetime > np.minimum(THRESHOLDS.suspect_lives * extent, THRESHOLDS.suspect_lifetime)
     suspect = strict | (skew < THRESHOLDS.suspect_skewness)
     suspect |= (levels[:, 3:] - levels[:, 1:2]).max(axis=1) > THRESHOLDS.suspect_harmonics
+    boxes = np.full((3, found.size), np.nan)
     for i in np.flatnonzero(suspect & ~found & np.isfinite(prot)):
         # Of spots that change, boxes of single measurements would explain as much as one likes.
         shortest = 0.0 if strict[i] else dt
         time = times_within(batch.elapsed[i], dt, MOST_BOXES * max(THRESHOLDS.box_durations[0], shortest))
-        found[i] = boxes_win(time[seen[i]], batch.y[i, seen[i]], prot[i], shortest)
-    return found
+        box = winning_box(time[seen[i]], batch.y[i, seen[i]], prot[i], shortest)
+        found[i] = box is not None
+        if box is not None:
+            boxes[:, i] = box.period, box.duration, box.depth * batch.scale[i]
+    return Dips(found, *boxes)
 
 
 def skewness(batch: GridBatch) -> np.ndarray:
@@ -64,8 +102,8 @@ def roughness(batch: GridBatch) -> np.ndarray:
     return (away**2).sum(1) / np.maximum(all_three.sum(1), 1) / np.maximum(variance, 1e-300)
 
 
-def boxes_win(time: np.ndarray, flux: np.ndarray, prot: float, shortest_box: float) -> bool:
-    """Whether periodic boxes (Kovacs, Zucker & Mazeh 2002, A&A 391, 369) leave less of the flux than a rotation does.
+def winning_box(time: np.ndarray, flux: np.ndarray, prot: float, shortest_box: float) -> Box | None:
+    """The periodic box (Kovacs, Zucker & Mazeh 2002, A&A 391, 369) that leaves less of the flux than a rotation does.
 
     The rotation is two harmonics of the fitted period, or of the boxes' own.
 
@@ -76,28 +114,32 @@ def boxes_win(time: np.ndarray, flux: np.ndarray, prot: float, shortest_box: flo
         shortest_box: shorter boxes than this [d] are not tried.
 
     Returns:
-        Whether they do; not where there are too few measurements for boxes, or more than `MOST_BOXES` fit in.
+        The best box, its depth in units of `flux`; None where it leaves no less, where there are too few measurements
+        for boxes, or where more than `MOST_BOXES` fit in.
     """
     from astropy.timeseries import BoxLeastSquares
 
     durations = np.unique(np.maximum(THRESHOLDS.box_durations, shortest_box))
     if not np.ptp(time) <= MOST_BOXES * durations[0]:
-        return False
+        return None
     periods = _trial_periods(float(np.ptp(time)), prot, durations)
     some = time - time[0] <= np.ptp(time) * min(1.0, np.sqrt(MOST_WORK / (time.size * max(periods.size, 1))))
     time, y = time[some], flux[some] - flux[some].mean()
     periods = _trial_periods(float(np.ptp(time)), prot, durations)
     if not periods.size:
-        return False
+        return None
     search = BoxLeastSquares(time, y)
     found = search.power(periods, durations, method="fast", oversample=3)
     best = int(np.argmax(found.power))
     where = found.period[best], found.duration[best], found.transit_time[best]
     if not search.transit_mask(time, *where).any():
-        return False  # a box that rounding has moved off its one measurement
+        return None  # a box that rounding has moved off its one measurement
     box = search.model(time, *where)
     left = np.mean((y - box) ** 2)
-    return bool(left < min(_left_by_harmonics(time, y, p) for p in (prot, found.period[best])))
+    if not left < min(_left_by_harmonics(time, y, p) for p in (prot, found.period[best])):
+        return None
+    period, duration, epoch = map(float, where)
+    return Box(period, duration, float(found.depth[best]), epoch)
 
 
 def _trial_periods(span: float, prot: float, durations: np.ndarray) -> np.ndarray:

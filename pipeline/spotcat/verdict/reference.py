@@ -24,9 +24,10 @@ def thresholds_markdown() -> str:
 def _page() -> Iterator[str]:
     yield "# Thresholds"
     yield ""
-    yield "What a fit is judged by. This page is made from the package by `make schema`. `detection`, `false_alarm` and"
-    yield "`reliability` are settings of a recipe; factors of intervals, false-alarm probabilities and reliabilities"
-    yield f"are learnt by `{CALIBRATE}`. What is *chosen* no paper gives and no command learns."
+    yield "What a fit is judged by. This page is made from the package by `make schema`. `detection`, `false_alarm`"
+    yield "and `reliability` are settings of a recipe; factors of intervals, false-alarm probabilities and the"
+    yield f"`reliability` of a star are learnt by `{CALIBRATE}`."
+    yield "What is *chosen* no paper gives and no command learns."
     for group, head in _HEADS.items():
         yield from ("", f"## {head}", "", "| name | value | meaning | what it was learnt from | source |")
         yield "|---|---|---|---|---|"
