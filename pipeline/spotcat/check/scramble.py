@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.ndimage import median_filter, uniform_filter1d
 
 from spotcat.check.backgrounds import Piece
 
@@ -25,6 +26,10 @@ PAUSE = 0.1
 """A pause longer than this [d] ends a block."""
 ENDS = 1 / 24
 """The level of a block's beginning and end is the median of so much of it [d], at least three points."""
+
+FEATURE = 0.15
+"""Cuts move by up to so much [d] to where the flux is nearest to its running median of twice that, so that no flare or
+dip is cut in two."""
 
 _MAD_TO_SIGMA = 1.4826
 
@@ -67,8 +72,14 @@ def scramble(piece: Piece, rng: np.random.Generator) -> Scrambled:
     scatter = point_scatter(piece)
     pools = [_blocks(piece, piece.segment == number, rng) for number in np.unique(piece.segment)]
     joined: list[_Block] = []
-    for k in rng.permutation(len(pools)):
-        joined += _joined(pools[k], joined[-1] if joined else None, scatter, rng)
+    for place, k in enumerate(rng.permutation(len(pools))):
+        chain = _chain(pools[k], scatter, rng)
+        # What is hard to join, such as a ramp, is at the chain's beginning: best at either end of the light curve.
+        if place and (place == len(pools) - 1 or rng.random() < 0.5):
+            chain = [block.turned(1) for block in reversed(chain)]
+        if joined and abs(step := joined[-1].end - chain[0].begin) > scatter:
+            chain[0] = chain[0].raised(step)
+        joined += chain
     flux = 1 + np.concatenate([block.flux for block in joined])
     error = np.concatenate([block.error for block in joined])
     joints = np.cumsum([block.flux.size for block in joined])[:-1]
@@ -86,28 +97,51 @@ def _blocks(piece: Piece, own: np.ndarray, rng: np.random.Generator) -> list[_Bl
     time, flux, error = (part[own] for part in (piece.time, piece.flux, piece.flux_err))
     level = float(np.median(flux))
     flux, error = flux / level - 1, error / level
-    near = max(3, round(ENDS / float(np.median(np.diff(time))))) if time.size > 1 else 1
+    step = float(np.median(np.diff(time))) if time.size > 1 else 1.0
+    near = max(3, round(ENDS / step))
+    width = min(2 * round(FEATURE / step) + 1, time.size)
+    uneven = uniform_filter1d(np.abs(flux - median_filter(flux, width, mode="nearest")), 2 * near)
     blocks = []
     for stretch in np.split(np.arange(time.size), np.flatnonzero(np.diff(time) > PAUSE) + 1):
-        inner = np.cumsum(rng.uniform(*BLOCK, 2 + int(np.ptp(time[stretch]) / BLOCK[0])))
-        cuts = np.searchsorted(time[stretch], time[stretch[0]] + inner)
-        for part in np.split(stretch, np.unique(cuts[cuts < stretch.size])):
+        cuts = [_calm(time[stretch], uneven[stretch], at) for at in _cuts(time[stretch], rng)]
+        for part in np.split(stretch, cuts):
             ends = float(np.median(flux[part[:near]])), float(np.median(flux[part[-near:]]))
             blocks.append(_Block(flux[part], error[part], *ends))
     return blocks
 
 
-def _joined(pool: list[_Block], last: _Block | None, scatter: float, rng: np.random.Generator) -> list[_Block]:
-    """The blocks of a segment one after the other, the first joined to `last`."""
-    rest, joined = list(pool), []
+def _cuts(time: np.ndarray, rng: np.random.Generator) -> list[float]:
+    """Where a stretch is cut [d], leaving nothing at its end that is shorter than half of a block."""
+    at, cuts = time[0], []
+    while (at := at + rng.uniform(*BLOCK)) < time[-1] - BLOCK[0] / 2:
+        cuts.append(at)
+    return cuts
+
+
+def _calm(time: np.ndarray, uneven: np.ndarray, at: float) -> int:
+    """The first point after a cut near `at`, moved to where no flare or dip is cut in two."""
+    first, last = np.searchsorted(time, [at - FEATURE, at + FEATURE])
+    return int(first + np.argmin(uneven[first:last])) if last > first else int(first)
+
+
+def _chain(pool: list[_Block], scatter: float, rng: np.random.Generator) -> list[_Block]:
+    """The blocks of a segment one after the other."""
+    rest = list(pool)
+    chain = [_first(rest, scatter, rng)]
     while rest:
         ways = [(k, way) for k in range(len(rest)) for way in range(4)]
-        begins = np.array([rest[k].turned(way).begin for k, way in ways])
-        off = np.zeros(len(ways)) if last is None else last.end - begins
+        off = chain[-1].end - np.array([rest[k].turned(way).begin for k, way in ways])
         fit = np.flatnonzero(np.abs(off) <= scatter)
         chosen = int(rng.choice(fit)) if fit.size else int(np.argmin(np.abs(off)))
         k, way = ways[chosen]
         block = rest.pop(k).turned(way)
-        last = block if fit.size else block.raised(float(off[chosen]))
-        joined.append(last)
-    return joined
+        chain.append(block if fit.size else block.raised(float(off[chosen])))
+    return chain
+
+
+def _first(rest: list[_Block], scatter: float, rng: np.random.Generator) -> _Block:
+    """Take the block to begin with: the one whose beginning no other meets, or any if others meet all."""
+    edges = np.abs([edge for block in rest for edge in (block.begin, block.end)])
+    apart = np.array([np.min(np.abs(edge - np.delete(edges, i)), initial=np.inf) for i, edge in enumerate(edges)])
+    hardest = int(np.argmax(apart)) if apart.max() > scatter else int(rng.integers(edges.size))
+    return rest.pop(hardest // 2).turned(hardest % 2 + 2 * int(rng.integers(2)))

@@ -108,12 +108,14 @@ def _chosen(backgrounds: Sequence[Background], kind: RealSet, name: str, half: s
     """The backgrounds that a set can be made of."""
     own = [each for each in backgrounds if each.observatory == kind.observatory]
     own = [each for each in own if kind.cadence[0] <= each.cadence * 86400 < kind.cadence[1]]
-    long = [each for each in own if each.length >= FEWEST_CYCLES * kind.stars.period[0]]
+    # Twice as long, so that there are periods to draw, and differential rotation may make them longer.
+    shortest = 2 * FEWEST_CYCLES * kind.stars.period[0]
+    long = [each for each in own if each.length >= shortest]
     if not long:
-        short = f", only {own[0].star} and the like, shorter than {FEWEST_CYCLES} periods" if own else ""
+        short = f" ({own[0].star} and others are shorter than {shortest:g} d)" if own else ""
         raise InputError(
             f"check.backgrounds: no star for the set {name} in the half of `check {half}`{short}; it takes light "
-            f"curves of {kind.observatory} with cadences of {kind.cadence[0]:g} to {kind.cadence[1]:g} s: give more, since "
+            f"curves of {kind.observatory} with cadences of {kind.cadence[0]:g} to {kind.cadence[1]:g} s: give more, as "
             "a star's name decides whether it is learnt from or validated on"
         )
     return long
