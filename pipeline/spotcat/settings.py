@@ -172,6 +172,11 @@ class CheckConfig:
     """Names of sets, such as half-year, or half-year-quiet without rotation; `half-year:300` has 300 stars."""
     n_stars: int = 200
     """Stars in each set that does not say."""
+    backgrounds: tuple[str, ...] = ()
+    """Globs or folders of real light curves, which sets such as sector-real and sector-real-quiet are made of."""
+    background_kinds: str = ""
+    """CSV with the columns name and kind: only stars of the kind negative, on which nothing rotates visibly, are
+    backgrounds. Without it every star of the files is, so none of them may rotate, pulsate or eclipse."""
 
 
 @dataclass(frozen=True)

@@ -6,24 +6,29 @@ Beside the command line, since it needs the run, check and report rooms, which k
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from spotcat import __version__
 from spotcat.atomic import write_file
 from spotcat.check.assess import COLUMNS, Figure, assess, coverage_together, false_alarms
+from spotcat.check.assess_real import assess_real, false_alarms_real
+from spotcat.check.backgrounds import LEARN, VALIDATE, Background
 from spotcat.check.calibrate import learn
+from spotcat.check.classical import CLASSICAL, called_alike, stored_strengths
 from spotcat.check.curves import NOMINAL, curves, held
-from spotcat.check.populations import QUIET, TOGETHER, population, sized
-from spotcat.check.recovery import found_for, read_truth
+from spotcat.check.populations import QUIET, TOGETHER, population, real_set, sized
+from spotcat.check.recovery import METHODS, found_for, read_truth
+from spotcat.check.semireal import MANIFEST, backgrounds_for, simulate_real
 from spotcat.check.simulate import simulate_survey, truth_path
-from spotcat.config import CheckConfig, InputConfig, Recipe, Site, SurveyConfig
+from spotcat.config import CheckConfig, InputConfig, Recipe, SimulateConfig, Site, SurveyConfig
 from spotcat.report.validation_plots import plot_validation
 from spotcat.run.environment import sharing_programs
+from spotcat.run.folder import RunFolder
 from spotcat.run.stages import run_survey
 from spotcat.status import InputError, LifetimeFlag
 from spotcat.text import system_path
@@ -48,14 +53,18 @@ def check_recovery(recipe: Recipe, site: Site) -> list[tuple[str, Figure]]:
     drawn: list[dict[str, object]] = []
     together = []
     out = Path(system_path(recipe.survey.output))
-    for name, found, truth in _surveys(recipe, site):
-        rows = false_alarms(found, truth) if name.endswith(QUIET) else assess(name, found, truth)
+    every = list(_surveys(recipe, site, VALIDATE))
+    for name, found, truth, strength in every:
+        if name.endswith(QUIET):
+            figures += [(name, f) for f in (false_alarms_real if real_set(name) else false_alarms)(found, truth)]
+            continue
+        called = _called(name, strength, every)
+        rows = assess_real(name, found, truth, called) if real_set(name) else assess(name, found, truth)
         figures += [(name, figure) for figure in rows]
-        if not name.endswith(QUIET):
-            own = [asdict(curve) for curve in curves(name, found, truth)]
-            stars = {"true": truth["prot"], "prot": found["prot"], "rotating": found["rotating"]}
-            plot_validation(own, stars, _coverage(found, truth), NOMINAL, out / f"{name}.png")
-            drawn += own
+        own = [asdict(curve) for curve in curves(name, found, truth, called)]
+        stars = {"true": truth["prot"], "prot": found["prot"], "rotating": found["rotating"]}
+        plot_validation(own, stars, _coverage(found, truth), NOMINAL, out / f"{name}.png")
+        drawn += own
         if name in TOGETHER:
             together.append((found, truth))
     if len(together) > 1:
@@ -81,7 +90,7 @@ def check_calibrate(recipe: Recipe, site: Site, out: Path) -> None:
         raise InputError(f"check.sets: a calibration needs sets of rotators and sets without rotation (NAME{QUIET})")
     rotating: dict[str, list[np.ndarray]] = {}
     quiet: dict[str, list[np.ndarray]] = {}
-    for name, found, truth in _surveys(recipe, site):
+    for name, found, truth, _ in _surveys(recipe, site, LEARN):
         if name.endswith(QUIET):
             for key, values in found.items():
                 quiet.setdefault(key, []).append(values)
@@ -125,23 +134,59 @@ def _coverage(found: dict[str, np.ndarray], truth: dict[str, np.ndarray]) -> dic
     return {name: values for name, values in every.items() if values}
 
 
-def _surveys(recipe: Recipe, site: Site) -> Iterator[tuple[str, dict[str, np.ndarray], dict[str, np.ndarray]]]:
-    """Name of each set, the catalog's columns and the truth, star by star."""
-    from spotcat.catalog.query import open_catalog
+class _Survey(NamedTuple):
+    """A set's name, the catalog's columns, the truth, and of semi-real sets the strengths of classical periods."""
 
+    name: str
+    found: dict[str, np.ndarray]
+    truth: dict[str, np.ndarray]
+    strength: dict[str, np.ndarray]
+
+
+def _called(name: str, strength: dict[str, np.ndarray], every: Sequence[_Survey]) -> dict[str, np.ndarray]:
+    """Which stars the classical methods call at the false alarms of the set's quiet twin; empty where there is none."""
+    quiet = next((other for other in every if other.name == name + QUIET), None)
+    if not strength or quiet is None:
+        return {}
+    return called_alike(strength, quiet.strength, float(np.mean(quiet.found["rotating"] == 1)))
+
+
+def _surveys(recipe: Recipe, site: Site, half: str) -> Iterator[_Survey]:
+    """Each set through the whole pipeline, star by star; semi-real ones are of the stars of a half."""
     if not recipe.check.sets:
         raise InputError("the recipe names no set; give check.sets, such as ['half-year', 'half-year-quiet']")
+    sets = [sized(entry, recipe.check.n_stars) for entry in recipe.check.sets]
+    # Whatever is wrong with one of them is said before another is run.
+    simulated = {name: population(name) for name, _ in sets if not real_set(name)}
+    real = backgrounds_for(recipe, [name for name, _ in sets], half)
     with sharing_programs(Path(system_path(recipe.survey.output)) / "compiled"):
-        for name, n_stars in [sized(entry, recipe.check.n_stars) for entry in recipe.check.sets]:
-            folder = Path(recipe.survey.output) / name
-            survey = replace(
-                recipe,
-                survey=SurveyConfig(name, str(folder / "run"), recipe.survey.seed),
-                input=InputConfig(files=(str(folder / "stars" / "*.ecsv"),)),
-                simulate=replace(population(name), folder=str(folder / "stars"), n_stars=n_stars),
-                check=CheckConfig(),
-            )
-            simulate_survey(survey)
-            catalog = open_catalog(run_survey(survey, site).path)
-            truth = read_truth(truth_path(folder / "stars"))
-            yield name, found_for(catalog, truth["name"], COLUMNS), truth
+        for name, n_stars in sets:
+            yield _survey(recipe, site, (name, n_stars), simulated.get(name) or real[name])
+
+
+def _survey(
+    recipe: Recipe, site: Site, sized_set: tuple[str, int], of: SimulateConfig | Sequence[Background]
+) -> _Survey:
+    """Make a set of a population or of backgrounds, run it and read what came of it."""
+    from spotcat.catalog.query import open_catalog
+
+    name, n_stars = sized_set
+    folder = Path(recipe.survey.output) / name
+    stars = folder / "stars"
+    survey = replace(recipe, survey=SurveyConfig(name, str(folder / "run"), recipe.survey.seed), check=CheckConfig())
+    if isinstance(of, SimulateConfig):
+        files, stars_of = InputConfig(files=(str(stars / "*.ecsv"),)), replace(of, folder=str(stars), n_stars=n_stars)
+        survey = replace(survey, input=files, simulate=stars_of)
+        simulate_survey(survey)
+    else:
+        files, stars_of = InputConfig(manifest=str(stars / MANIFEST)), SimulateConfig(folder=str(stars))
+        survey = replace(survey, input=files, simulate=stars_of)
+        simulate_real(survey, name, n_stars, of)
+    catalog = open_catalog(run_survey(survey, site).path)
+    truth = read_truth(truth_path(stars))
+    found = found_for(catalog, truth["name"], COLUMNS)
+    strength = {}
+    if not isinstance(of, SimulateConfig):
+        periods = {method: found[METHODS[method]] for method in CLASSICAL}
+        strength = stored_strengths(RunFolder(survey.survey.output).store, periods, recipe.fit.max_points)
+    return _Survey(name, found, truth, strength)

@@ -82,8 +82,8 @@ def assess(name: str, found: Mapping[str, np.ndarray], truth: Mapping[str, np.nd
         Figure("detected with half or double period", sure.half + sure.double if sure else np.nan, high=0.02),
     ]
     everyone, third = np.ones(seen.size, bool), _thirds(found["rvar"])
-    figures += _coverage("prot", found, truth["prot"], everyone)
-    figures += [_coverage("prot", found, truth["prot"], third == i, f", {words} third")[0] for i, words in THIRDS]
+    figures += coverage("prot", found, truth["prot"], everyone)
+    figures += [coverage("prot", found, truth["prot"], third == i, f", {words} third")[0] for i, words in THIRDS]
     return figures + _lifetimes(found, truth)
 
 
@@ -98,9 +98,9 @@ def coverage_together(sets: Sequence[tuple[Mapping[str, np.ndarray], Mapping[str
     found, truth = ({key: np.concatenate([part[key] for part in parts]) for key in parts[0]} for parts in pairs)
     figures = []
     for name, which in (("prot", np.ones(third.size, bool)), ("spot_lifetime", _measured(found, truth))):
-        figures += _coverage(name, found, truth[name], which)
+        figures += coverage(name, found, truth[name], which)
         for i, words in THIRDS:
-            figures += _coverage(name, found, truth[name], which & (third == i), f", {words} third")
+            figures += coverage(name, found, truth[name], which & (third == i), f", {words} third")
     return figures
 
 
@@ -124,13 +124,22 @@ def _lifetimes(found: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray])
         Figure("lifetimes without a flag", float(sure.mean())),
         Figure("their median bias", float(np.median(ratio)) - 1, -0.10, 0.10),
         Figure("of them within 30 %", close, 0.68),
-        *_coverage("spot_lifetime", found, true, sure),
+        *coverage("spot_lifetime", found, true, sure),
     ]
 
 
-def _coverage(
+def coverage(
     name: str, found: Mapping[str, np.ndarray], true: np.ndarray, which: np.ndarray, of: str = ""
 ) -> list[Figure]:
+    """How often the 68 % and 95 % intervals of a quantity hold it, with their bounds.
+
+    Args:
+        name: the quantity.
+        found: ``COLUMNS`` of the catalog, arrays of shape (n,).
+        true: its true values, shape (n,).
+        which: the stars that count, bool, shape (n,).
+        of: what to call them.
+    """
     inside, wide = (float(np.mean(covered(found, name, level, true)[which])) for level in ("", "95"))
     return [
         Figure(f"68 % intervals of {name} that hold it{of}", inside, 0.64, 0.72),

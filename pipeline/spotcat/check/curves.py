@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,6 +14,8 @@ BINS = 8
 """Bins of equal numbers of stars."""
 THRESHOLDS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
 """Thresholds of ``reliability``."""
+REAL_AXES = {"amplitude_over_noise": "amplitude over noise", "cycles": "cycles in the baseline"}
+"""Columns of the truth of semi-real sets that are axes as well."""
 NOMINAL = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2).tolist())
 """Probabilities at which the intervals of the fit alone are compared with how often they hold the truth."""
 
@@ -30,6 +32,8 @@ class Curve:
         completeness: fraction of the bin's stars (of all stars) detected with a right period.
         reliability: fraction of those detected whose period is right; NaN of none.
         within: for each method, fraction of the bin's stars with a right period, detected or not; empty for thresholds.
+        called: for each classical method the completeness that it has at as many false alarms; empty where that is not
+            known.
     """
 
     set: str
@@ -39,15 +43,22 @@ class Curve:
     completeness: list[float]
     reliability: list[float]
     within: dict[str, list[float]]
+    called: dict[str, list[float]] = field(default_factory=dict)
 
 
-def curves(name: str, found: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]) -> list[Curve]:
+def curves(
+    name: str,
+    found: Mapping[str, np.ndarray],
+    truth: Mapping[str, np.ndarray],
+    called: Mapping[str, np.ndarray] | None = None,
+) -> list[Curve]:
     """Curves of a set of rotators.
 
     Args:
         name: of the set.
         found: ``assess.COLUMNS`` of the catalog in the order of `truth`, arrays of shape (n,).
         truth: what ``read_truth`` returns.
+        called: by classical method, which stars it would call rotating at as many false alarms.
     """
     right = {m: matches(found[column], truth["peq"], truth["prot"])[0] for m, column in METHODS.items()}
     detected = found["rotating"] == 1
@@ -56,12 +67,22 @@ def curves(name: str, found: Mapping[str, np.ndarray], truth: Mapping[str, np.nd
         "amplitude rvar": found["rvar"],
         "true spot lifetime [rotations]": truth["spot_lifetime"] / truth["prot"],
         "gain lnl_rotation": found["lnl_rotation"],
+        **{words: truth[column] for column, words in REAL_AXES.items() if column in truth},
     }
-    along = [_binned(name, axis, values, right, detected) for axis, values in axes.items() if np.isfinite(values).all()]
+    sure = {method: right[method] & which for method, which in (called or {}).items()}
+    known = {axis: values for axis, values in axes.items() if np.isfinite(values).all()}
+    along = [_binned(name, axis, values, right, detected, sure) for axis, values in known.items()]
     return [_by_threshold(name, found["reliability"], right["spotcat"]), *along]
 
 
-def _binned(name: str, axis: str, values: np.ndarray, right: dict[str, np.ndarray], detected: np.ndarray) -> Curve:
+def _binned(
+    name: str,
+    axis: str,
+    values: np.ndarray,
+    right: dict[str, np.ndarray],
+    detected: np.ndarray,
+    sure: dict[str, np.ndarray],
+) -> Curve:
     edges = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)))
     place = np.clip(np.digitize(values, edges[1:-1]), 0, edges.size - 2)
     bins = [place == i for i in range(edges.size - 1)]
@@ -74,6 +95,7 @@ def _binned(name: str, axis: str, values: np.ndarray, right: dict[str, np.ndarra
         completeness=[_share(ours & detected, own) for own in bins],
         reliability=[_share(ours, own & detected) for own in bins],
         within={method: [_share(r, own) for own in bins] for method, r in right.items()},
+        called={method: [_share(r, own) for own in bins] for method, r in sure.items()},
     )
 
 

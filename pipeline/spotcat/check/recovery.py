@@ -86,7 +86,8 @@ def read_truth(path: str | Path) -> dict[str, np.ndarray]:
     """Read the truth of a simulated survey.
 
     Returns:
-        Arrays of shape (n,) by column, in the file's order: text for ``name`` and ``family``, float64 for the rest.
+        Arrays of shape (n,) by column, in the file's order: text for ``name``, ``family`` and ``background``,
+        float64 for the rest.
 
     Raises:
         InputError: the file is missing or is not such a table.
@@ -94,7 +95,7 @@ def read_truth(path: str | Path) -> dict[str, np.ndarray]:
     try:
         with Path(path).open(newline="", encoding="utf-8") as stream:
             rows = list(csv.DictReader(stream))
-        words = ["name", *({"family"} & rows[0].keys())]
+        words = ["name", *({"family", "background"} & rows[0].keys())]
         text = {key: np.array([row.pop(key) for row in rows]) for key in words}
         return text | {key: np.array([float(row[key]) for row in rows]) for key in rows[0]}
     except OSError as error:

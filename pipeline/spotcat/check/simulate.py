@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,18 +67,40 @@ def simulate_survey(recipe: Recipe) -> Path:
     if not config.folder or config.n_stars == 0:
         raise InputError("[simulate] asks for nothing: set simulate.folder and simulate.n_stars")
     folder = Path(system_path(config.folder))
-    record = _record(recipe)
+
+    def fill(partial: Path) -> bytes:
+        stars = [simulate_star(number, recipe.survey.seed, config) for number in range(config.n_stars)]
+        for star in stars:
+            write_light_curve(star, partial / f"{star.truth['name']}.ecsv")
+        return truth_table([star.truth for star in stars], TRUTH_COLUMNS)
+
+    return written_once(folder, _record(recipe), fill)
+
+
+def written_once(folder: Path, record: str, fill: Callable[[Path], bytes]) -> Path:
+    """A folder of light curves and beside it their truth; one that holds these very ones already is kept as it is.
+
+    Args:
+        folder: where it goes.
+        record: everything that decides what it holds.
+        fill: writes the light curves into a folder and returns the bytes of their truth.
+
+    Returns:
+        `folder`.
+
+    Raises:
+        InputError: it holds something else.
+        RunError: the files cannot be written.
+    """
     if folder.exists():
         if not (_reads(folder / _RECORD, record) and truth_path(folder).exists()):
             raise InputError(f"{folder}: holds something else; choose another simulate.folder, or delete this one")
         return folder
-    stars = [simulate_star(number, recipe.survey.seed, config) for number in range(config.n_stars)]
     with replacing_folder(folder) as partial:
-        for star in stars:
-            _write_light_curve(star, partial / f"{star.truth['name']}.ecsv")
+        truth = fill(partial)
         (partial / _RECORD).write_text(record, encoding="utf-8")
         # Before the folder gets its name, so that a folder never lacks its truth.
-        write_file(truth_path(folder), _truth_table(stars))
+        write_file(truth_path(folder), truth)
     return folder
 
 
@@ -119,7 +142,8 @@ def _reads(path: Path, text: str) -> bool:
         return False
 
 
-def _write_light_curve(star: SimulatedStar, path: Path) -> None:
+def write_light_curve(star: SimulatedStar, path: Path) -> None:
+    """Write a star as an ECSV file that ingest reads, with a column for the segments where it has several."""
     from astropy.table import Table
 
     table = Table({"time": star.time, "flux": star.flux, "flux_err": star.flux_err})
@@ -132,9 +156,15 @@ def _write_light_curve(star: SimulatedStar, path: Path) -> None:
     table.write(path, format="ascii.ecsv")
 
 
-def _truth_table(stars: list[SimulatedStar]) -> bytes:
+def truth_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
+    """The truth of some stars as CSV.
+
+    Args:
+        rows: of each star the value of every column.
+        columns: their names.
+    """
     text = io.StringIO()
-    writer = csv.DictWriter(text, TRUTH_COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(star.truth for star in stars)
+    writer.writerows(rows)
     return text.getvalue().encode()

@@ -78,7 +78,7 @@ def read_curve(
     if isinstance(masked, Refusal):
         return masked
     raw, n_in_transit = masked
-    by_orbit = config.orbits and (_in_orbits(raw.time) if kind is None else kind.campaign.folder == "tess")
+    by_orbit = config.orbits and (in_orbits(raw.time) if kind is None else kind.campaign.folder == "tess")
     curve = clean(raw, min(config.gap, _ORBIT_GAP) if by_orbit else config.gap, known.span)
     if isinstance(curve, Refusal):
         return curve
@@ -86,8 +86,8 @@ def read_curve(
     return replace(curve, n_in_transit=n_in_transit, left_out=why)
 
 
-def _in_orbits(time: np.ndarray) -> bool:
-    """Whether a table's stretches without a pause last as long as those of TESS."""
+def in_orbits(time: np.ndarray) -> bool:
+    """Whether the stretches of some times [d], shape (n,), without a pause last as long as those of TESS."""
     known = np.sort(time[np.isfinite(time)])
     ends = np.r_[-1, np.flatnonzero(np.diff(known) > _ORBIT_GAP), known.size - 1]
     longest = np.max(known[ends[1:]] - known[ends[:-1] + 1], initial=0.0)
