@@ -141,11 +141,16 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     calibrate.add_argument("--out", metavar="FILE", type=Path, required=True, help="table to write")
     for kind in (recovery, calibrate):
         _add_stages(kind, site=True)
-    literature = kinds.add_parser("literature", help="a catalog against published tables")
+    literature = kinds.add_parser("literature", help="a catalog against published tables, or stars of known kinds")
     literature.set_defaults(command=commands.check_literature)
     literature.add_argument("catalog", metavar="CATALOG")
+    kinds_words = (
+        "stars with the columns name, kind (rotator, negative, eclipsing, pulsator, unknown) and period_d [d], "
+    )
+    literature.add_argument("stars", metavar="TABLE", nargs="?", help=f"{kinds_words}or name and period [d]")
     words = "table of periods; NAME is a known one, such as mcquillan2014, or a .toml file that describes its columns"
-    literature.add_argument("--table", metavar="NAME=FILE", action="append", required=True, help=words)
+    literature.add_argument("--table", metavar="NAME=FILE", action="append", default=[], help=words)
+    literature.add_argument("--list", action="store_true", help="name each star of TABLE that falls short")
 
 
 def _add_stages(parser: argparse.ArgumentParser, *, site: bool) -> None:

@@ -16,6 +16,8 @@ from spotcat.status import InputError, RunError
 from spotcat.text import argument_text, system_path, written
 
 if TYPE_CHECKING:
+    from spotcat.catalog.published import Labelled
+    from spotcat.catalog.selection import Catalog
     from spotcat.run.stages import CatalogSummary
 
 
@@ -225,18 +227,38 @@ def check_calibrate(options: argparse.Namespace) -> None:
 
 
 def check_literature(options: argparse.Namespace) -> None:
-    from spotcat.catalog.published import read_periods, read_source
+    from spotcat.catalog.published import Source, read_labelled, read_periods, read_source
     from spotcat.catalog.query import open_catalog
     from spotcat.check.literature import agreement, in_words
 
+    if options.stars is None and not options.table:
+        raise InputError("nothing to compare with; give a TABLE, or --table NAME=FILE")
+    labelled = read_labelled(options.stars) if options.stars else None
+    if labelled is None and options.list:
+        raise InputError("--list is for a TABLE with the column kind")
     catalog = open_catalog(options.catalog)
+    if labelled is not None:
+        _score(options, catalog, labelled)
     found = {name: catalog[name].values for name in ("name", "prot", "rotating", "flags")}
+    if options.stars and labelled is None:
+        source = Source(options.stars, "", "", "", "name", "period")
+        print(in_words(source, agreement(found, read_periods(options.stars))))
     for pair in options.table:
         name, separator, file = pair.partition("=")
         if not separator:
             raise InputError(f"--table must be NAME=FILE, got {pair!r}")
         source = read_source(name)
         print(in_words(source, agreement(found, read_periods(file, source))))
+
+
+def _score(options: argparse.Namespace, catalog: Catalog, labelled: list[Labelled]) -> None:
+    """Print what became of stars of known kinds, and draw those that fall short."""
+    from spotcat.check.score import COLUMNS, in_words, score, short_in_words
+
+    result = score({name: catalog.column(name) for name in COLUMNS}, labelled)
+    if options.list:
+        print("".join(f"{line}\n" for line in short_in_words(result)), end="")
+    print(in_words(result))
 
 
 def simulate(options: argparse.Namespace) -> None:

@@ -110,15 +110,20 @@ class LeftOut(IntEnum):
         """As what they were left out."""
         return _LEFT_OUT[self][1]
 
+    @property
+    def short(self) -> str:
+        """The word before "points" where a picture counts them: ``12 flare``."""
+        return _LEFT_OUT[self][2]
+
 
 _LEFT_OUT = {
-    LeftOut.USED: ("n_points", ""),
-    LeftOut.EXCESS: ("n_excess", "excesses far above all others"),
-    LeftOut.SCATTER: ("n_scattered", "stretches of large scatter"),
-    LeftOut.FLARE: ("n_flares", "flares"),
-    LeftOut.OUTLIER: ("n_outliers", "single outliers"),
-    LeftOut.RAMP: ("n_ramps", "ramps at the ends of stretches"),
-    LeftOut.DIP: ("n_dips", "narrow dips, as of transits and eclipses"),
+    LeftOut.USED: ("n_points", "", "used"),
+    LeftOut.EXCESS: ("n_excess", "excesses far above all others", "excess"),
+    LeftOut.SCATTER: ("n_scattered", "stretches of large scatter", "scattered"),
+    LeftOut.FLARE: ("n_flares", "flares", "flare"),
+    LeftOut.OUTLIER: ("n_outliers", "single outliers", "outlying"),
+    LeftOut.RAMP: ("n_ramps", "ramps at the ends of stretches", "ramp"),
+    LeftOut.DIP: ("n_dips", "narrow dips, as of transits and eclipses", "dip"),
 }
 
 

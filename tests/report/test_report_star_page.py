@@ -24,8 +24,9 @@ from spotcat.gp.likelihood import offset_columns
 from spotcat.gp.predict import StarPrediction
 from spotcat.report.corner import corner
 from spotcat.report.fitted import FittedStar, Piece, autocorrelation, densest, load_fitted, stretches
-from spotcat.report.panels import PHASES, folded
-from spotcat.report.star_page import _draw_flux, _head, _periodogram, draw, show
+from spotcat.report.flux import draw_flux
+from spotcat.report.panels import PHASES, folded, periodogram
+from spotcat.report.star_page import _head, draw, show
 from spotcat.report.style import picture
 from spotcat.status import InputError, RunError
 
@@ -288,7 +289,7 @@ def test_the_drawn_mean_holds_what_was_fitted_beside_the_signal(tmp_path: Path) 
     with picture(tmp_path / "a.png", 4, 3) as figure:
         axes = figure.subplots()
         for piece in (*star.stretches, star.detail):
-            _draw_flux(axes, star, piece)
+            draw_flux(axes, star, piece)
             lines = [line for line in axes.lines if line.get_label().endswith("GP mean")]
             time, mean = (np.concatenate([line.get_data()[i] for line in lines]) for i in (0, 1))
             for place in star.seen[(star.seen >= piece.first) & (star.seen <= piece.last)]:
@@ -320,7 +321,7 @@ def test_rotations_are_folded_without_what_was_fitted_beside_the_signal() -> Non
 def test_a_periodogram_is_in_its_picture(tmp_path: Path, gain: np.ndarray, shown: float) -> None:
     with picture(tmp_path / "a.png", 4, 3) as figure:
         axes = figure.subplots()
-        _periodogram(axes, _star()._replace(period=np.geomspace(0.2, 100, 100), gain=gain), 5.0)
+        periodogram(axes, _star()._replace(period=np.geomspace(0.2, 100, 100), gain=gain), 5.0)
         low, high = axes.get_ylim()
         inside = (gain > low) & (gain < high)
         assert inside.mean() >= shown

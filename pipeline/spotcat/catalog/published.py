@@ -10,6 +10,8 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from spotcat.catalog.index import plain_name
 from spotcat.config import nearest, read_as
 from spotcat.status import InputError
@@ -41,6 +43,19 @@ class Published(NamedTuple):
 
     period: float
     reference: str
+
+
+KINDS = ("rotator", "negative", "eclipsing", "pulsator", "unknown")
+"""What a table may call a star: with spots that rotate visibly, without visible rotation, periodic without spots (two
+kinds), and not judged."""
+
+
+class Labelled(NamedTuple):
+    """A star of which is known what it is: its name, one of `KINDS`, and the period of a rotator [d], else NaN."""
+
+    name: str
+    kind: str
+    period: float
 
 
 def known_sources() -> list[str]:
@@ -77,11 +92,9 @@ def read_periods(path: str | Path, source: Source | None = None) -> dict[str, Pu
     Raises:
         InputError: the file cannot be read as a table, or lacks a column.
     """
-    columns = _columns(path)
+    columns, _ = _columns(path)
     wanted = (source.number, source.period) if source else ("name", "period")
-    for column in wanted:
-        if column not in columns:
-            raise InputError(f"{path}: no column {column!r}; {nearest(column, list(columns))}")
+    _need(path, columns, wanted)
     references = [source.reference] * len(columns[wanted[0]]) if source else columns.get("reference")
     found = {}
     for row, (star, period) in enumerate(zip(*(columns[column] for column in wanted), strict=True)):
@@ -102,29 +115,71 @@ def published_period(table: Mapping[str, Published], name: str) -> float | None:
     return found.period if found else None
 
 
-def _columns(path: str | Path) -> Mapping[str, list[Any]]:
-    """The columns of a table, None or "" where a value is missing."""
+def read_labelled(path: str | Path) -> list[Labelled] | None:
+    """Stars whose kind is known, from a table with the columns ``name``, ``kind`` and ``period_d`` [d].
+
+    Args:
+        path: the table: CSV, or any format that astropy tells from its name or its bytes.
+
+    Returns:
+        The stars in the table's order; None if it has no column ``kind``.
+
+    Raises:
+        InputError: the file cannot be read as a table or lacks a column; a kind is not one of `KINDS`, a rotator has no
+            period, or a star is there twice.
+    """
+    columns, lines = _columns(path)
+    if "kind" not in columns:
+        return None
+    wanted = ("name", "kind", "period_d")
+    _need(path, columns, wanted)
+    found: dict[str, Labelled] = {}
+    for line, name, kind, period in zip(lines, *(columns[column] for column in wanted), strict=True):
+        star = Labelled(str(name or "").strip(), str(kind or "").strip(), _number(period))
+        if not star.name:
+            raise InputError(f"{path}: line {line}: the star has no name")
+        if star.kind not in KINDS:
+            raise InputError(f"{path}: line {line}: kind {star.kind!r} of {star.name}; use one of {', '.join(KINDS)}")
+        if star.kind == "rotator" and not 0 < star.period < np.inf:
+            raise InputError(f"{path}: line {line}: the rotator {star.name} needs a period_d above 0, got {period!r}")
+        if plain_name(star.name) in found:
+            raise InputError(f"{path}: line {line}: {star.name} is there twice; keep one of the lines")
+        found[plain_name(star.name)] = star if star.kind == "rotator" else star._replace(period=np.nan)
+    return list(found.values())
+
+
+def _number(value: Any) -> float:
+    """A number, NaN for what is none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return np.nan
+
+
+def _need(path: str | Path, columns: Mapping[str, list[Any]], wanted: Iterable[str]) -> None:
+    for column in wanted:
+        if column not in columns:
+            raise InputError(f"{path}: no column {column!r}; {nearest(column, list(columns))}")
+
+
+def _columns(path: str | Path) -> tuple[Mapping[str, list[Any]], list[int]]:
+    """The columns of a table, None or "" where a value is missing, and the line of each row: of a CSV file that on
+    which it ends, else its number."""
     try:
         if Path(path).suffix.lower() == ".csv":
             # astropy takes longer to import than most such lists take to draw.
             with Path(path).open(newline="", encoding="utf-8-sig") as stream:
                 reader = csv.DictReader(stream)
-                return _transposed(reader.fieldnames or (), reader)
+                names = list(reader.fieldnames or ())
+                rows = [(reader.line_num, row) for row in reader]
+            return {name: [row[name] for _, row in rows] for name in names}, [line for line, _ in rows]
         from astropy.table import Table
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # units and nulls of published tables are not always FITS
             table = Table.read(path)
-        return {name: table[name].tolist() for name in table.colnames}
+        return {name: table[name].tolist() for name in table.colnames}, list(range(1, len(table) + 1))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     except Exception as error:
         raise InputError(f"{path}: cannot be read as a table ({str(error).splitlines()[0]})") from None
-
-
-def _transposed(names: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {name: [] for name in names}
-    for row in rows:
-        for name, values in columns.items():
-            values.append(row[name])
-    return columns

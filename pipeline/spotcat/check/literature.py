@@ -87,7 +87,8 @@ def agreement(found: Mapping[str, Any], published: Mapping[str, Published]) -> A
 def in_words(source: Source, result: Agreement) -> str:
     """The comparison as text."""
     counts = f"{result.n_common} common stars, {result.n_rotating} called rotators"
-    lines = [f"{source.reference} ({source.bibcode}): {counts}"]
+    bibcode = f" ({source.bibcode})" if source.bibcode else ""
+    lines = [f"{source.reference}{bibcode}: {counts}"]
     if not result.n_rotating:
         return lines[0]
     lines += [

@@ -11,11 +11,24 @@ from spotcat.status import LeftOut
 
 
 class Removed(NamedTuple):
-    """Measurements that are not used: time f8 [d], flux f8 on the scale of those used, and ``LeftOut``; shape (n,)."""
+    """Measurements that are not used, arrays of shape (n,).
+
+    Attributes:
+        time: f8 [d].
+        flux: f8, on the scale of those used; of a segment without any, divided by its own median.
+        why: ``LeftOut``.
+        segment: number of the segment, i4.
+    """
 
     time: np.ndarray
     flux: np.ndarray
     why: np.ndarray
+    segment: np.ndarray
+
+    @classmethod
+    def none(cls) -> Removed:
+        """No measurements."""
+        return cls(*(np.empty(0),) * 2, *(np.empty(0, dtype=np.int32),) * 2)
 
 
 @dataclass(frozen=True)
@@ -36,7 +49,7 @@ class LightCurve:
     flux_err: np.ndarray
     segment: np.ndarray
     vectors: np.ndarray
-    removed: Removed = field(default_factory=lambda: Removed(*(np.empty(0),) * 3))
+    removed: Removed = field(default_factory=Removed.none)
 
 
 def with_slope(star: LightCurve) -> LightCurve:
@@ -60,14 +73,15 @@ def join(star_id: int, name: str, pieces: list[tuple[np.ndarray, ...]], n_vector
         time, flux, flux_err, segment, basis, why = (part[fresh] for part in piece)
         used = why == LeftOut.USED
         numbers, index = np.unique(segment, return_inverse=True)
-        level = np.array([np.median(flux[(segment == number) & used].astype(np.float64)) for number in numbers])
+        level = np.array([_level(flux, segment == number, used) for number in numbers])
         if used.any():
             times.append(time[used])
             fluxes.append((flux / level[index])[used])
             errors.append((flux_err / level[index])[used])
             segments.append(index[used] + n_segments)
             vectors.append(basis[used])
-            removed.append(Removed(time[~used], (flux / level[index])[~used], why[~used]))
+            place = (index + n_segments).astype(np.int32)
+            removed.append(Removed(*(part[~used] for part in (time, flux / level[index], why, place))))
             n_segments += numbers.size
     if not times:
         empty = np.empty(0)
@@ -82,3 +96,9 @@ def join(star_id: int, name: str, pieces: list[tuple[np.ndarray, ...]], n_vector
         np.concatenate(vectors),
         Removed(*(np.concatenate(parts) for parts in zip(*removed, strict=True))),
     )
+
+
+def _level(flux: np.ndarray, own: np.ndarray, used: np.ndarray) -> float:
+    """The median of a segment's measurements that are used; of all where none is."""
+    chosen = own & used
+    return float(np.median(flux[chosen if chosen.any() else own].astype(np.float64)))

@@ -9,6 +9,7 @@ import numpy as np
 
 from spotcat.catalog.query import open_catalog
 from spotcat.config import load_recipe
+from spotcat.ingest.lightcurve import LightCurve, Removed
 from spotcat.ingest.store import LightCurveStore
 from spotcat.status import InputError
 
@@ -53,6 +54,8 @@ class FittedStar(NamedTuple):
         grid: the binned light curve, in units of its scatter.
         prediction: the fitted process at the grid points, in the same units.
         detail: a finer prediction of a part of the light curve.
+        removed: the measurements that cleaning left out, unbinned, their flux where `grid` would have it, in units of
+            the scatter.
     """
 
     row: dict[str, Any]
@@ -62,6 +65,7 @@ class FittedStar(NamedTuple):
     grid: GridBatch
     prediction: StarPrediction
     detail: Piece
+    removed: Removed = Removed.none()
 
     @property
     def dt(self) -> float:
@@ -141,7 +145,46 @@ def load_fitted(catalog_path: Path, name: str | int) -> FittedStar:
         grid=grid,
         prediction=both._replace(mean=mean[0], sd=sd[0], covariance=both.covariance[::per_step]),
         detail=Piece(first, last, per_step, mean[1], sd[1]),
+        removed=left_out(light_curve, grid, shape.dt),
     )
+
+
+def left_out(star: LightCurve, grid: GridBatch, dt: float) -> Removed:
+    """What cleaning left out of a light curve, at the level and in the units of its binned flux.
+
+    Binning takes away the mean of each segment, and its slopes or cotrending vectors where the recipe asks for them.
+    What it took is the difference between the bins as measured and as gridded; between bins it is interpolated.
+
+    Args:
+        star: the light curve.
+        grid: the same on its grid.
+        dt: grid step [d].
+
+    Returns:
+        The measurements left out, in order of time, without those before or behind the grid, which holds the fullest
+        part of a light curve that is longer than it.
+    """
+    seen = np.flatnonzero(grid.mask)
+    times, owner = float(grid.start) + grid.elapsed[seen], grid.segment[seen]
+    between = 0.5 * (times[1:] + times[:-1])
+    bin_of = np.searchsorted(between, star.time, side="right")
+    inside = (owner[bin_of] == star.segment) & (np.abs(star.time - times[bin_of]) <= 0.501 * dt)
+    count = np.maximum(np.bincount(bin_of[inside], minlength=seen.size), 1)
+    measured = np.bincount(bin_of[inside], star.flux[inside], minlength=seen.size) / count
+    taken = measured - float(grid.scale) * grid.y[seen]
+    removed = star.removed
+    level = np.ones(removed.time.size)  # of a segment that has no bin: its median
+    drawn = (removed.time >= times[0]) & (removed.time <= times[-1])
+    for number in np.intersect1d(removed.segment, owner):
+        here, own = removed.segment == number, owner == number
+        level[here] = np.interp(removed.time[here], times[own], taken[own])
+        drawn |= here
+    # Beyond a measurement that is not on the grid nothing is drawn.
+    on_grid = np.flatnonzero(inside)
+    before, behind = np.r_[-np.inf, star.time, np.inf][[on_grid[0], on_grid[-1] + 2]]
+    drawn &= (removed.time > before) & (removed.time < behind)
+    moved = removed._replace(flux=(removed.flux - level) / float(grid.scale))
+    return Removed(*(part[drawn][np.argsort(removed.time[drawn], kind="stable")] for part in moved))
 
 
 def stretches(mask: np.ndarray) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""The star page's panel of rotations one by one, and how it writes a number with its errors."""
+"""Panels of a star beside its light curve: rotations one by one, GP periodogram; and a number with its errors."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spotcat.report.fitted import FittedStar
+from spotcat.report.style import DATA, GUIDE, MODEL, log_periods
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,3 +62,36 @@ def with_errors(row: dict[str, Any], name: str, unit: str) -> str:
     place = [np.floor(np.log10(error)) for error in (below, above) if error > 0] or [-4]
     digits = int(np.clip(max(1 - max(place), -min(place)), 0, 5))
     return f"${value:.{digits}f}^{{+{above:.{digits}f}}}_{{-{below:.{digits}f}}}$ {unit}"
+
+
+def periodogram(axes: Axes, star: FittedStar, published: float | None) -> None:
+    """Gain in ln likelihood against trial period [d], with the period found, its half and its double.
+
+    Args:
+        axes: where to.
+        star: the star.
+        published: a period from elsewhere to mark with a triangle [d].
+    """
+    prot, low, high = star.row["prot"], star.period[0], star.period[-1]
+    axes.plot(star.period, star.gain, color=DATA)
+    axes.axhline(0, color=GUIDE, lw=0.5, zorder=0)
+    bottom, top = gain_range(star.gain)
+    axes.set(xscale="log", xlim=(low, high), ylim=(bottom - 0.03 * (top - bottom), top + 0.16 * (top - bottom)))
+    across = axes.get_xaxis_transform()
+    for factor, style, label in ((1.0, "-", "P"), (0.5, "--", "P/2"), (2.0, ":", "2P")):
+        if 1.05 * low < factor * prot < high / 1.05:
+            axes.axvline(factor * prot, 0, 0.92, color=MODEL, ls=style, lw=0.8, zorder=0)
+            axes.text(factor * prot, 0.93, label, transform=across, ha="center", color=MODEL, size=7)
+    if published is not None:
+        axes.plot(published, 0.03, "^", ms=5, mfc="white", mec="k", mew=0.8, transform=across, zorder=4)
+    log_periods(axes.xaxis)
+    axes.set(xlabel="period [d]", ylabel="gain in ln likelihood", title="GP periodogram")
+
+
+def gain_range(gain: np.ndarray) -> tuple[float, float]:
+    """Lowest and highest gain in the picture: the best one, none at all, and nearly all of the trial periods."""
+    known = gain[np.isfinite(gain)] if np.isfinite(gain).any() else np.zeros(1)
+    top = max(float(known.max()), 0.0)
+    # Periods that are worse than none at all say little by how much, unless nearly all of them are.
+    bottom = max(float(known.min()), min(-0.3 * top, float(np.percentile(known, 10))))
+    return min(bottom, 0.0), max(top, min(bottom, 0.0) + 1.0)

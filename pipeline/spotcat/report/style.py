@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spotcat.atomic import write_file
-from spotcat.status import InputError
+from spotcat.status import InputError, LeftOut
 
 if TYPE_CHECKING:
     from matplotlib.axis import Axis
@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 
 DATA, MODEL, GUIDE = "0.25", "#b2352b", "0.6"
 """Colours of measurements, of the fitted model and of guiding lines; in grey they are dark, middle and light."""
+
+LEFT_OUT: dict[LeftOut, tuple[str, str]] = {
+    LeftOut.EXCESS: ("#0072b2", "x"),
+    LeftOut.SCATTER: ("#b59b00", "+"),
+    LeftOut.FLARE: ("#e69f00", "o"),
+    LeftOut.OUTLIER: ("#cc79a7", "*"),
+    LeftOut.RAMP: ("#56b4e9", "s"),
+    LeftOut.DIP: ("#009e73", "d"),
+}
+"""Colour and marker of measurements left out, by kind; the colours are those of Okabe & Ito (2008), which people who do
+not tell red from green tell apart, with the yellow darkened."""
 
 _STYLE: dict[Any, Any] = {
     "text.usetex": False,
