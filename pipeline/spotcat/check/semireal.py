@@ -115,8 +115,8 @@ def _chosen(backgrounds: Sequence[Background], kind: RealSet, name: str, half: s
         short = f" ({own[0].star} and others are shorter than {shortest:g} d)" if own else ""
         raise InputError(
             f"check.backgrounds: no star for the set {name} in the half of `check {half}`{short}; it takes "
-            f"light curves of {kind.observatory} with cadences of {kind.cadence[0]:g} to {kind.cadence[1]:g} s: give more, as "
-            "a star's name decides whether it is learnt from or validated on"
+            f"light curves of {kind.observatory} with cadences of {kind.cadence[0]:g} to {kind.cadence[1]:g} s: give "
+            "more, as a star's name decides whether it is learnt from or validated on"
         )
     return long
 
@@ -155,7 +155,7 @@ def _signal(
 ) -> tuple[dict[str, Any], list[np.ndarray]]:
     """A star of a population at a background's times, with mean 0 and standard deviation 1, and what is true of it.
 
-    Stars whose photometric period leaves fewer than `FEWEST_CYCLES`, or on which no spot is seen, are drawn again.
+    Stars whose period leaves fewer than `FEWEST_CYCLES`, or on which no spot is seen, are drawn again.
     """
     start, end = background.pieces[0].time[0], background.pieces[-1].time[-1]
     # In few lengths: every other number of times would be compiled anew.
@@ -171,7 +171,7 @@ def _signal(
         star = draw(config, rng)
         curve = CubicSpline(star.time, star.flux)
         signal = [curve(piece.time - start) for piece in background.pieces]
-        prot = star.photometric(_observed(star, background))
+        prot = star.shown_period(_observed(star, background))
         everything = np.concatenate(signal)
         if prot <= longest and everything.std() > 0:
             break

@@ -123,7 +123,7 @@ def simulate_star(number: int, seed: int, config: SimulateConfig) -> SimulatedSt
     seen, segment = schedule(config.observatory, star.time, config.gaps, rng)
     time, signal = star.time[seen], star.flux[seen]
     error = QUIET_NOISE if config.source == "quiet" else float(star.truth["noise"]) * float(signal.std())
-    truth = {"name": f"sim-{number:05d}", "family": "", "prot": star.photometric(time), **star.truth}
+    truth = {"name": f"sim-{number:05d}", "family": "", "prot": star.shown_period(time), **star.truth}
     flux = signal + offsets(segment, max(float(signal.std()), error), rng) + error * rng.standard_normal(time.size)
     return SimulatedStar(truth, time, flux, np.full(time.size, error), segment)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from spotcat.check.quiet import FAMILIES
 from spotcat.config import SimulateConfig
+from spotcat.fit.shown import mean_frequency
 from spotcat.star.envelope import TrapezoidSymmetricEnvelope
 from spotcat.star.evolution import SpotEvolutionModel
 from spotcat.star.lightcurve import LightcurveModel
@@ -40,13 +41,25 @@ class Source(NamedTuple):
         time: regular times [d], shape (n,).
         flux: relative flux at those times, shape (n,).
         truth: what is true of it, NaN or empty where nothing is.
-        photometric: period [d] that photometry shows, from the times [d] that are observed.
+        mean_period: period [d] of the mean angular velocity of the spots that are there at the times [d] observed.
     """
 
     time: np.ndarray
     flux: np.ndarray
     truth: dict[str, float | str]
-    photometric: Callable[[np.ndarray], float]
+    mean_period: Callable[[np.ndarray], float]
+
+    def shown_period(self, observed: np.ndarray) -> float:
+        """The period [d] that the noiseless light curve shows, as the fit defines it; NaN where nothing rotates.
+
+        Args:
+            observed: those of the times [d] that were observed, shape (m,).
+        """
+        mean = self.mean_period(observed)
+        if not np.isfinite(mean):
+            return np.nan
+        within = (self.time >= observed[0]) & (self.time <= observed[-1])
+        return float(1 / mean_frequency(self.flux[within], 1 / mean, self.time[1] - self.time[0], np))
 
 
 def draw(config: SimulateConfig, rng: np.random.Generator) -> Source:
@@ -74,11 +87,11 @@ def _spots(config: SimulateConfig, rng: np.random.Generator) -> Source:
     star = LightcurveModel.from_spot_model(model, n_spots, config.baseline, config.cadence, seed=rng)
     truth: dict[str, float | str] = {"peq": peq, "kappa": kappa, "inc": inc, "lspot": lspot, "tau_spot": tau_spot}
     truth |= {"spot_lifetime": float(envelope.lifetime()), "noise": noise}
-    return Source(star.t, star.flux, truth, lambda time: photometric_period(star, time))
+    return Source(star.t, star.flux, truth, lambda time: mean_period(star, time))
 
 
-def photometric_period(star: LightcurveModel, time: np.ndarray) -> float:
-    """The period [d] that photometry shows: that of the mean angular velocity of the spots that were there.
+def mean_period(star: LightcurveModel, time: np.ndarray) -> float:
+    """The period [d] of the mean angular velocity of the spots that were there.
 
     A spot counts by the power with which it is seen to rotate: its squared area, summed over the observed times, times
     the square of its visibility's first harmonic.
@@ -122,9 +135,9 @@ def _butterpy(config: SimulateConfig, rng: np.random.Generator) -> Source:
     )
     latitude = np.asarray(surface.lat)
     area = np.asarray(surface.amax) ** 2
-    photometric = _seen_period(area, latitude, VisibilityFunction(peq, float(kappa), inc))
+    mean = _seen_period(area, latitude, VisibilityFunction(peq, float(kappa), inc))
     truth = _truth(peq=peq, kappa=float(kappa), inc=inc, noise=float(noise))
-    return Source(time, flux, truth, lambda _: photometric)
+    return Source(time, flux, truth, lambda _: mean)
 
 
 def _quiet(config: SimulateConfig, rng: np.random.Generator) -> Source:

@@ -17,6 +17,7 @@ from spotcat.status import LifetimeFlag, Status
 from spotcat.verdict.calibration import QUANTITIES
 from spotcat.verdict.decision import Fitted, Seen, verdict
 from spotcat.verdict.describing import DATA_COLUMNS
+from spotcat.verdict.dips import Dips
 
 
 class FitTable(NamedTuple):
@@ -33,13 +34,20 @@ class FitTable(NamedTuple):
 
 
 def fit_table(
-    fit: Fit, second: Second, gain: np.ndarray, stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig
+    fit: Fit,
+    second: Second,
+    dips: Dips,
+    gain: np.ndarray,
+    stars: Sequence[Measurements],
+    spec: BucketSpec,
+    config: FitConfig,
 ) -> FitTable:
     """The rows of some stars.
 
     Args:
         fit: their fits.
         second: their second signals.
+        dips: the dips that were found in them, those that repeat left out of `stars`.
         gain: their GP periodograms, shape (n, n_period).
         stars: their light curves.
         spec: their bucket.
@@ -48,7 +56,7 @@ def fit_table(
     Returns:
         One row for each star; a star that could not be fitted has a status and NaNs.
     """
-    columns = _columns(fit, stars, spec, config)
+    columns = _columns(fit, dips, stars, spec, config)
     columns |= {"p_other": second.period, "amplitude_other": second.amplitude, "lnl_other": second.gain}
     failed = ~np.isin(columns["status"], (Status.OK, Status.NOT_CONVERGED))
     for name, values in columns.items():
@@ -68,7 +76,9 @@ def fit_table(
     return FitTable(columns, {name: np.where(failed[:, None], np.nan, a) for name, a in arrays.items()})
 
 
-def _columns(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig) -> dict[str, np.ndarray]:
+def _columns(
+    fit: Fit, dips: Dips, stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig
+) -> dict[str, np.ndarray]:
     layout = spec.layout(config)
     columns: dict[str, np.ndarray] = dict(fit.best._asdict())
     for name, draws in fit.draws._asdict().items():
@@ -90,7 +100,7 @@ def _columns(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: 
     columns |= {f"{name}_shrinkage": share for name, share in shrunk.items()}
     levels = fit.theta[:, layout.levels]
     fitted = Fitted(fit.value, fit.left, levels, fit.draws.spot_lifetime, fit.draws.kappa, shrunk)
-    columns |= verdict(columns, fitted, _seen(stars, spec, config), config)
+    columns |= verdict(columns, fitted, _seen(stars, dips, spec, config), config)
     if config.sampler != "laplace":
         columns |= _sampled_intervals(columns, fit.draws)
     return columns
@@ -102,10 +112,10 @@ def white_noise(fit: Fit) -> np.ndarray:
     return np.asarray(of_a_bin * np.sqrt(24 * fit.dt))
 
 
-def _seen(stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig) -> Seen:
+def _seen(stars: Sequence[Measurements], dips: Dips, spec: BucketSpec, config: FitConfig) -> Seen:
     coarse = grid_stars(stars, spec.whole)
     fine = grid_stars(stars, spec.finest_grid) if spec.finest else coarse
-    return Seen(fine, spec.finest_grid.dt, coarse, spec.dt, spec.periods(config))
+    return Seen(fine, spec.finest_grid.dt, coarse, spec.dt, spec.periods(config), dips)
 
 
 def _sampled_intervals(columns: dict[str, np.ndarray], draws: Quantities) -> dict[str, np.ndarray]:

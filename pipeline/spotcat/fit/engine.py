@@ -8,14 +8,18 @@ import jax
 import numpy as np
 
 from spotcat.config import FitConfig
-from spotcat.fit.buckets import BucketSpec, Measurements
+from spotcat.fit.buckets import BucketSpec, Measurements, grid_stars
 from spotcat.fit.columns import FitTable, fit_table
 from spotcat.fit.levels import Searched, search_stars
 from spotcat.fit.modes import Fit
-from spotcat.fit.outliers import without
+from spotcat.fit.outliers import where, without
 from spotcat.fit.second import second_signals
 from spotcat.fit.single import fit_one_signal, padded, replace_fits
 from spotcat.gaps import stretches_of
+from spotcat.verdict.dips import Dips, dipping
+
+MOST_IN_DIPS = 0.3
+"""Dips that hold more of a light curve than this are not narrow, and stay."""
 
 
 def fit_stars(stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig, lanes: int = 0) -> FitTable:
@@ -40,15 +44,44 @@ def fit_stars(stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig
     with jax.enable_x64(True):
         fit, searched = _fitted(stars, spec, config, size)
         # A Gaussian likelihood takes a flare for signal, and would bend the whole light curve to hold it.
-        again, clean = np.flatnonzero(np.isfinite(fit.outlier_time).any(axis=1)), list(stars)
-        if again.size:
-            for i in again.tolist():
-                clean[i] = without(stars[i], fit.outlier_time[i], fit.dt[i])
-            better, other = _fitted([clean[i] for i in again.tolist()], spec, config, size)
-            replace_fits(fit, again, better._replace(outlier_time=fit.outlier_time[again]))
-            searched.gain[again] = other.gain
-        second = second_signals(fit, clean, spec, config, size)
-    return fit_table(fit, second, searched.gain, stars, spec, config)
+        clean = [without(star, *bins) for star, *bins in zip(stars, fit.outlier_time, fit.dt, strict=True)]
+        _fit_again(fit, searched, stars, clean, spec, config, size)
+        dips = _dips(fit, stars, spec, config)
+        rest = [_between(dips, i, star) for i, star in enumerate(clean)]
+        _fit_again(fit, searched, clean, rest, spec, config, size)
+        second = second_signals(fit, rest, spec, config, size)
+    shown = [_between(dips, i, star) for i, star in enumerate(stars)]
+    return fit_table(fit, second, dips, searched.gain, shown, spec, config)
+
+
+def _fit_again(
+    fit: Fit,
+    searched: Searched,
+    before: Sequence[Measurements],
+    after: Sequence[Measurements],
+    spec: BucketSpec,
+    config: FitConfig,
+    size: int,
+) -> None:
+    """Search and fit the light curves that have lost measurements again, in the place of what is there."""
+    changed = [i for i, (old, new) in enumerate(zip(before, after, strict=True)) if new is not old]
+    if not changed:
+        return
+    better, found = _fitted([after[i] for i in changed], spec, config, size)
+    replace_fits(fit, np.array(changed), better._replace(outlier_time=fit.outlier_time[changed]))
+    searched.gain[changed] = found.gain
+
+
+def _dips(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig) -> Dips:
+    grid = spec.finest_grid if spec.finest else spec.whole
+    levels = fit.theta[:, spec.layout(config).levels]
+    return dipping(grid_stars(stars, grid), grid.dt, fit.best.prot, fit.best.spot_lifetime, levels)
+
+
+def _between(dips: Dips, i: int, star: Measurements) -> Measurements:
+    """A light curve without its repeating dips, if enough is left."""
+    inside = dips.holding(i, star.time)
+    return where(star, ~inside) if inside.any() and inside.mean() < MOST_IN_DIPS else star
 
 
 def _fitted(stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig, size: int) -> tuple[Fit, Searched]:

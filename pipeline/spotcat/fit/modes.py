@@ -110,12 +110,9 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
         "double_lnodds": alias_at(np.log(2), value, confirmed.theta, n, k),
     }
     bent, odds = _odds(first, others, value, polished, group)
-    if config.sampler == "laplace":
-        sampled, draws = None, laplace_draws(theta, bent, layout)
-    else:
-        sampled = _sampled(polished, value, group)
-        draws = sampled.theta
-    best, draws = quantities(theta, scale, layout), quantities(draws, scale[:, None], layout)
+    sampled = None if config.sampler == "laplace" else _sampled(polished, value, group)
+    drawn = laplace_draws(theta, bent, layout) if sampled is None else sampled.theta
+    best, draws = quantities(theta, scale, layout), quantities(drawn, scale[:, None], layout)
     shown = group.shown(theta, best.prot)
     shift = shown.prot / best.prot
     unknown, time = np.full(n, np.nan), batch.start[:n, None] + batch.elapsed[:n]

@@ -59,4 +59,9 @@ def without(star: Measurements, middles: np.ndarray, dt: float) -> Measurements:
     place = np.searchsorted(out, star.time)
     before, after = out[np.maximum(place - 1, 0)], out[np.minimum(place, out.size - 1)]
     kept = np.minimum(np.abs(star.time - before), np.abs(star.time - after)) > 0.5 * dt
+    return where(star, kept)
+
+
+def where(star: Measurements, kept: np.ndarray) -> Kept:
+    """Those measurements of a light curve that are `kept`, truth values of shape (N,)."""
     return Kept(*(getattr(star, name)[kept] for name in Kept._fields))

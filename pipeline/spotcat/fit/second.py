@@ -17,7 +17,7 @@ from spotcat.config import FitConfig
 from spotcat.fit.buckets import BucketSpec, Measurements
 from spotcat.fit.levels import Searched, search_stars
 from spotcat.fit.modes import Fit
-from spotcat.fit.outliers import Kept
+from spotcat.fit.outliers import where
 from spotcat.fit.posterior import rotating_share
 from spotcat.fit.single import fit_one_signal, padded, replace_fits
 from spotcat.verdict.decision import no_rotation
@@ -96,7 +96,7 @@ def less(star: Measurements, signal: np.ndarray) -> Measurements:
     """
     time, flux = signal
     inside = (star.time >= time[0]) & (star.time <= time[-1])
-    kept = Kept(*(getattr(star, name)[inside] for name in Kept._fields))
+    kept = where(star, inside)
     return kept._replace(flux=kept.flux - CubicSpline(time, flux)(kept.time))
 
 

@@ -11,7 +11,7 @@ P_ii`` (the same, eqs. 5.10 to 5.12).
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +32,7 @@ _PADDING = 8
 
 
 class Shown(NamedTuple):
-    """What fits make of their light curves.
+    """What fits make of their light curves; JAX within the compiled program, NumPy outside.
 
     Attributes:
         prot: period [d] of the fitted first harmonic, shape (N,).
@@ -41,9 +41,9 @@ class Shown(NamedTuple):
         spots: conditional mean of all that the spots do, in units of the light curve's scatter, shape (N, M).
     """
 
-    prot: Array
-    deviation: Array
-    spots: Array
+    prot: Any
+    deviation: Any
+    spots: Any
 
 
 @partial(jax.jit, static_argnames=("n_segments", "block"))
@@ -87,19 +87,20 @@ def show(
     return map_lanes(one, (theta, prot, owner), count, lanes_for(layout))
 
 
-def mean_frequency(curve: Array, near: Array, dt: Array | float) -> Array:
+def mean_frequency(curve: Any, near: Any, dt: Any, xp: Any = jnp) -> Any:
     """Mean frequency [1/d] of a regular curve's periodogram within ``NEAR`` of another.
 
     Args:
         curve: shape (M,).
         near: frequency [1/d] about which is averaged.
         dt: step of the curve [d].
+        xp: jax.numpy or numpy, whichever the arrays are of.
     """
     n = _PADDING * curve.shape[0]
     step = 1 / (n * dt)
-    frequency = jnp.arange(n // 2 + 1) * step
-    power = jnp.abs(jnp.fft.rfft(curve - curve.mean(), n)) ** 2
-    low, high = near * jnp.exp(-NEAR), near * jnp.exp(NEAR)
+    frequency = xp.arange(n // 2 + 1) * step
+    power = xp.abs(xp.fft.rfft(curve - curve.mean(), n)) ** 2
+    low, high = near * np.exp(-NEAR), near * np.exp(NEAR)
     # A sample stands for the frequencies half a step to either side, as far as they are in the range.
-    inside = jnp.clip((high - frequency) / step + 0.5, 0, 1) * jnp.clip((frequency - low) / step + 0.5, 0, 1)
-    return jnp.sum(inside * power * frequency) / jnp.sum(inside * power)
+    inside = xp.clip((high - frequency) / step + 0.5, 0, 1) * xp.clip((frequency - low) / step + 0.5, 0, 1)
+    return xp.sum(inside * power * frequency) / xp.sum(inside * power)

@@ -42,7 +42,7 @@ def fit_one_signal(
     return fit
 
 
-def replace_fits(fit: Fit, chosen: np.ndarray, others: Fit) -> None:
+def replace_fits(fit: Fit, chosen: np.ndarray | list[int], others: Fit) -> None:
     """Put the fits of some stars in place of those that are there."""
     for old, new in zip(jax.tree.leaves(fit), jax.tree.leaves(others), strict=True):
         old[chosen] = new

@@ -14,7 +14,7 @@ from spotcat.verdict.calibration import calibrated, calibration_of, differences
 from spotcat.verdict.classical import autocorrelation_periods, lomb_scargle_periods
 from spotcat.verdict.coherence import pulsating
 from spotcat.verdict.describing import describing
-from spotcat.verdict.dips import dipping
+from spotcat.verdict.dips import Dips, dipping
 from spotcat.verdict.flags import fit_flags, lifetime_flags, parameter_flags
 from spotcat.verdict.steps import stepping
 from spotcat.verdict.thresholds import THRESHOLDS
@@ -29,6 +29,7 @@ class Seen(NamedTuple):
         coarse: on the grid of the search, which may be the same.
         coarse_dt: its step [d].
         periods: of the search [d], ascending, shape (n_period,).
+        dips: narrow dips that were found in them; the repeating ones are not in `fine` and `coarse`.
     """
 
     fine: GridBatch
@@ -36,6 +37,7 @@ class Seen(NamedTuple):
     coarse: GridBatch
     coarse_dt: float
     periods: np.ndarray
+    dips: Dips
 
 
 class Fitted(NamedTuple):
@@ -85,21 +87,34 @@ def verdict(columns: Mapping[str, np.ndarray], fitted: Fitted, seen: Seen, confi
     told |= describing(fine, seen.dt, prot)
     table = calibration_of(config)
     told |= calibrated({**columns, **told}, table)
-    dips = dipping(fine, seen.dt, prot, columns["spot_lifetime"], fitted.levels)
-    told |= {"dip_period": dips.period, "dip_duration": dips.duration, "dip_depth": dips.depth}
+    dips = _dips_left(columns, fitted, seen)
+    told |= {f"dip_{name}": getattr(seen.dips, name) for name in ("period", "duration", "depth")}
     steps = stepping(fine, seen.dt, gain >= config.detection)
-    told["reliability"] = np.where(dips.found | steps | no_rotation({**columns, **told}), 0.0, told["reliability"])
+    told["reliability"] = np.where(dips | steps | no_rotation({**columns, **told}), 0.0, told["reliability"])
     told["rotating"] = detected(gain, told["false_alarm"], told["reliability"], config).astype(np.int8)
     known = {**columns, **told}
     memory = np.where(coarse.reach < coarse.mask.shape[1], coarse.reach * seen.coarse_dt, np.inf)
     told["lifetime_flag"] = lifetime_flags(known, fitted.lifetimes, fitted.shears, memory)
     told |= {f"{name}_flag": parameter_flags(fitted.shrunk[name], told["rotating"]) for name in ("kappa", "inc")}
     strict = pulsating(fine, seen.dt, prot, told["rotating"] == 1)
-    told["status"], told["flags"] = statuses(fitted, coarse), fit_flags(known, dips.found, steps, strict, periods)
+    told["status"], told["flags"] = (
+        statuses(fitted, coarse),
+        fit_flags(known, seen.dips.found, steps, strict, periods),
+    )
     # Only the shipped table can be of other settings: a file of others is refused.
     told["flags"] |= np.int32(Flag.UNCALIBRATED if differences(table, config) else 0)
     told["reason"] = np.array([Status(s).words for s in told["status"]])
     return told
+
+
+def _dips_left(columns: Mapping[str, np.ndarray], fitted: Fitted, seen: Seen) -> np.ndarray:
+    """Which light curves have narrow dips even without the repeating ones; truth values of shape (n,)."""
+    found, boxed = seen.dips.found.copy(), np.isfinite(seen.dips.period)
+    if boxed.any():
+        some = GridBatch(*(a[boxed] for a in seen.fine))
+        prot, lifetime = columns["prot"][boxed], columns["spot_lifetime"][boxed]
+        found[boxed] = dipping(some, seen.dt, prot, lifetime, fitted.levels[boxed]).found
+    return found
 
 
 def detected(gain: np.ndarray, false_alarm: np.ndarray, reliability: np.ndarray, config: FitConfig) -> np.ndarray:

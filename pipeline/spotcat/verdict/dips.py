@@ -41,12 +41,22 @@ class Dips(NamedTuple):
         period: of those that repeat [d]; NaN where no box was sought or none won.
         duration: of one [d], or NaN.
         depth: in relative flux, or NaN.
+        epoch: middle of one [d], in the light curve's own time, or NaN.
     """
 
     found: np.ndarray
     period: np.ndarray
     duration: np.ndarray
     depth: np.ndarray
+    epoch: np.ndarray
+
+    def holding(self, i: int, time: np.ndarray) -> np.ndarray:
+        """Which times [d] of a star's light curve are within repeating dips; truth values of the shape of `time`."""
+        if not np.isfinite(self.period[i]):
+            return np.zeros(time.shape, dtype=bool)
+        phase = (time - self.epoch[i]) / self.period[i]
+        # Wider than the box by half: where it is best an eclipse has begun already.
+        return np.abs(phase - np.round(phase)) * self.period[i] < 0.75 * self.duration[i]
 
 
 def dipping(batch: GridBatch, dt: float, prot: np.ndarray, lifetime: np.ndarray, levels: np.ndarray) -> Dips:
@@ -69,15 +79,16 @@ def dipping(batch: GridBatch, dt: float, prot: np.ndarray, lifetime: np.ndarray,
     strict = lifetime > np.minimum(THRESHOLDS.suspect_lives * extent, THRESHOLDS.suspect_lifetime)
     suspect = strict | (skew < THRESHOLDS.suspect_skewness)
     suspect |= (levels[:, 3:] - levels[:, 1:2]).max(axis=1) > THRESHOLDS.suspect_harmonics
-    boxes = np.full((3, found.size), np.nan)
-    for i in np.flatnonzero(suspect & ~found & np.isfinite(prot)):
+    boxes = np.full((4, found.size), np.nan)
+    for i in np.flatnonzero((suspect | found) & np.isfinite(prot)):
         # Of spots that change, boxes of single measurements would explain as much as one likes.
         shortest = 0.0 if strict[i] else dt
         time = times_within(batch.elapsed[i], dt, MOST_BOXES * max(THRESHOLDS.box_durations[0], shortest))
         box = winning_box(time[seen[i]], batch.y[i, seen[i]], prot[i], shortest)
-        found[i] = box is not None
-        if box is not None:
-            boxes[:, i] = box.period, box.duration, box.depth * batch.scale[i]
+        found[i] |= box is not None
+        # Where long gaps are closed dips do not repeat.
+        if box is not None and np.array_equal(time, batch.elapsed[i]):
+            boxes[:, i] = box.period, box.duration, box.depth * batch.scale[i], batch.start[i] + box.epoch
     return Dips(found, *boxes)
 
 
