@@ -33,7 +33,7 @@ ARROWS: dict[str, set[str]] = {
     "run": {"fit", "ingest", "catalog", "atomic"},
     "check": {"star", "gp", "fit", "ingest", "catalog", "atomic"},
     "report": {"star", "gp", "ingest", "catalog", "atomic"},
-    "validation": {"run", "check", "report", "catalog", "atomic"},
+    "validation": {"run", "check", "report", "ingest", "catalog", "atomic"},
     "commands": {"run", "check", "report", "catalog", "ingest", "validation"},
     "cli": {"commands"},
     "__main__": {"cli"},
