@@ -37,7 +37,7 @@ ARROWS: dict[str, set[str]] = {
     "run": {"fit", "verdict", "ingest", "catalog", "atomic"},
     "check": {"star", "gp", "fit", "verdict", "ingest", "catalog", "atomic"},
     "report": {"star", "gp", "ingest", "catalog", "atomic"},
-    "validation": {"run", "check", "report", "catalog", "atomic"},
+    "validation": {"run", "check", "report", "ingest", "catalog", "atomic"},
     "commands": {"run", "check", "report", "catalog", "verdict", "ingest", "validation"},
     "cli": {"commands"},
     "__main__": {"cli"},

@@ -151,6 +151,8 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     words = "table of periods; NAME is a known one, such as mcquillan2014, or a .toml file that describes its columns"
     literature.add_argument("--table", metavar="NAME=FILE", action="append", default=[], help=words)
     literature.add_argument("--list", action="store_true", help="name each star of TABLE that falls short")
+    words = "folder for a table of all stars of TABLE, and pictures of those that fall short"
+    literature.add_argument("--out", metavar="DIR", type=Path, help=words)
 
 
 def _add_stages(parser: argparse.ArgumentParser, *, site: bool) -> None:

@@ -234,8 +234,8 @@ def check_literature(options: argparse.Namespace) -> None:
     if options.stars is None and not options.table:
         raise InputError("nothing to compare with; give a TABLE, or --table NAME=FILE")
     labelled = read_labelled(options.stars) if options.stars else None
-    if labelled is None and options.list:
-        raise InputError("--list is for a TABLE with the column kind")
+    if labelled is None and (options.list or options.out):
+        raise InputError("--list and --out are for a TABLE with the column kind")
     catalog = open_catalog(options.catalog)
     if labelled is not None:
         _score(options, catalog, labelled)
@@ -259,6 +259,10 @@ def _score(options: argparse.Namespace, catalog: Catalog, labelled: list[Labelle
     if options.list:
         print("".join(f"{line}\n" for line in short_in_words(result)), end="")
     print(in_words(result))
+    if options.out:
+        from spotcat.validation import write_score
+
+        print(write_score(Path(options.catalog), result, options.out))
 
 
 def simulate(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Whole simulated surveys through the whole pipeline, and what comes of them: ``spotcat check``.
+"""Whole simulated surveys through the whole pipeline, what comes of them, and real stars by name: ``spotcat check``.
 
 Beside the command line, since it needs the run, check and report rooms, which know nothing of each other.
 """
@@ -15,6 +15,7 @@ import numpy as np
 
 from spotcat import __version__
 from spotcat.atomic import write_file
+from spotcat.catalog.escapes import as_unicode
 from spotcat.check.assess import COLUMNS, Figure, assess, coverage_together, false_alarms
 from spotcat.check.assess_real import assess_real, false_alarms_real
 from spotcat.check.backgrounds import LEARN, VALIDATE, Background
@@ -23,17 +24,23 @@ from spotcat.check.classical import CLASSICAL, called_alike, stored_strengths
 from spotcat.check.curves import NOMINAL, curves, held
 from spotcat.check.populations import QUIET, TOGETHER, population, real_set, sized
 from spotcat.check.recovery import METHODS, found_for, read_truth
+from spotcat.check.score import Score, table_in_markdown, told
 from spotcat.check.semireal import MANIFEST, backgrounds_for, simulate_real
 from spotcat.check.simulate import simulate_survey, truth_path
-from spotcat.config import CheckConfig, InputConfig, Recipe, SimulateConfig, Site, SurveyConfig
+from spotcat.config import CheckConfig, InputConfig, Recipe, SimulateConfig, Site, SurveyConfig, load_recipe
+from spotcat.ingest.store import LightCurveStore
+from spotcat.report.fitted import load_fitted
+from spotcat.report.missed import Missed, draw_missed
 from spotcat.report.validation_plots import plot_validation
 from spotcat.run.environment import sharing_programs
 from spotcat.run.folder import RunFolder
 from spotcat.run.stages import run_survey
-from spotcat.status import InputError, LifetimeFlag
+from spotcat.status import InputError, LifetimeFlag, SpotcatError
 from spotcat.text import system_path
 
 REPORT = "validation.json"
+STARS = "real-stars"
+"""What the names of the table of real stars and of its pictures begin with."""
 
 
 def check_recovery(recipe: Recipe, site: Site) -> list[tuple[str, Figure]]:
@@ -190,3 +197,38 @@ def _survey(
         periods = {method: found[METHODS[method]] for method in CLASSICAL}
         strength = stored_strengths(RunFolder(survey.survey.output).store, periods, recipe.fit.max_points)
     return _Survey(name, found, truth, strength)
+
+
+def write_score(catalog_path: Path, result: Score, out: Path) -> Path:
+    """Write a table of stars of known kinds, and pictures of those that fall short.
+
+    Args:
+        catalog_path: the catalog that was scored, in its run folder if there is something to draw.
+        result: what became of the stars.
+        out: folder for ``real-stars.md``, ``real-stars-wrong-1.png`` and so on.
+
+    Returns:
+        The table.
+
+    Raises:
+        InputError: there are stars to draw, but neither light curves nor recipe beside the catalog.
+        RunError: a file cannot be written.
+    """
+    if result.short:
+        LightCurveStore(catalog_path.parent / "lightcurves.zarr")
+        load_recipe(catalog_path.parent / "recipe.toml")
+    drawn = draw_missed(_missed(catalog_path, result), out, f"{STARS}-wrong")
+    text = table_in_markdown(result, [path.name for path in drawn])
+    write_file(out / f"{STARS}.md", as_unicode(text).encode("utf-8"))
+    return out / f"{STARS}.md"
+
+
+def _missed(catalog_path: Path, result: Score) -> Iterator[Missed]:
+    """The stars that fall short; one that cannot be drawn says why and leaves the others alone."""
+    for star in result.short:
+        flags = "; ".join(star.flags) or "no flags"
+        about = star.star.name, star.star.period, told(star), flags
+        try:
+            yield Missed(*about, load_fitted(catalog_path, int(star.row["star_id"])))
+        except SpotcatError as error:
+            yield Missed(*about, None, str(error))

@@ -13,7 +13,7 @@ import pytest
 from spotcat.catalog.finalise import finalise
 from spotcat.catalog.published import KINDS, Labelled, read_labelled
 from spotcat.catalog.writer import write_part
-from spotcat.check.score import COLUMNS, in_words, score, short_in_words
+from spotcat.check.score import COLUMNS, in_words, score, short_in_words, table_in_markdown
 from spotcat.cli import main
 from spotcat.status import Flag, InputError, Status
 
@@ -187,7 +187,24 @@ def test_without_kinds_periods_are_compared_as_before(
         f"{table}: 10 common stars, 10 called rotators",
         "  within 5% 100.0%, within 10% 100.0%, half 0.0%, double 0.0%",
     ]
-    assert main(["check", "literature", str(path), str(table), "--list"]) == 2
-    assert "--list is for a TABLE with the column kind" in capsys.readouterr().err
+    for option in (["--list"], ["--out", str(tmp_path / "out")]):
+        assert main(["check", "literature", str(path), str(table), *option]) == 2
+        assert "--list and --out are for a TABLE with the column kind" in capsys.readouterr().err
     assert main(["check", "literature", str(path)]) == 2
     assert "nothing to compare with; give a TABLE, or --table NAME=FILE" in capsys.readouterr().err
+
+
+def test_a_name_that_markdown_would_take_for_cells_stays_one() -> None:
+    found = _found(["a|b\nc"], [2.0], [1], [0])
+    (row,) = [
+        line
+        for line in table_in_markdown(score(found, [Labelled("a|b\nc", "rotator", 2.01)]), []).splitlines()
+        if line.startswith("| a")
+    ]
+    assert row.startswith("| a\\|b\\nc | rotator | 2.01 | 2 (1.98 to 2.02) | yes | right | 2 | 4 |")
+
+
+def test_the_table_says_how_many_intervals_hold_the_period() -> None:
+    found = _found(["A", "B", "C"], [2.0, 2.0, 9.0], [1, 1, 1], [0, 0, 0])
+    stars = [Labelled("A", "rotator", 2.01), Labelled("B", "rotator", 2.1), Labelled("C", "rotator", 2.0)]
+    assert "of 2 right periods it holds the true one of 1" in table_in_markdown(score(found, stars), [])

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from spotcat.catalog.escapes import as_line
 from spotcat.catalog.index import plain_name
 from spotcat.catalog.published import Labelled
 from spotcat.check.recovery import matches
@@ -149,6 +150,61 @@ def in_words(result: Score) -> str:
 def short_in_words(result: Score) -> list[str]:
     """One line for each star that falls short: what it is, what was found, and the flags."""
     return [f"{star.star.name}: {told(star)}; {'; '.join(star.flags) or 'no flags'}" for star in result.short]
+
+
+def table_in_markdown(result: Score, pictures: Sequence[str]) -> str:
+    """Every star as a row of a table, below the counts and above the pictures of those that fall short.
+
+    Args:
+        result: what `score` returns.
+        pictures: names of the pictures, relative to the text.
+    """
+    right = [star for star in result.of_kind("rotator") if star.verdict == "right"]
+    holding = sum(star.row["prot_lower"] <= star.star.period <= star.row["prot_upper"] for star in right)
+    heads = (
+        "star",
+        "kind",
+        "true [d]",
+        "found [d]",
+        "called",
+        "verdict",
+        "Lomb-Scargle [d]",
+        "autocorrelation [d]",
+        "",
+    )
+    lines = [
+        "# Real stars by name",
+        "",
+        *(f"{line}.\n" for line in in_words(result).splitlines()),
+        f"Right is within 10 %. In brackets is the interval `prot_lower` to `prot_upper` (68 %); of {len(right)} right "
+        f"periods it holds the true one of {holding}. `called` is what the catalog calls rotating.",
+        "",
+        f"| {' | '.join(heads)} |",
+        f"|{'---|' * len(heads)}",
+        *(_markdown_row(star) for star in result.stars),
+    ]
+    if pictures:
+        lines += [
+            "",
+            "Those that fall short: the light curve with the mean of the Gaussian process and what cleaning left out, "
+            "folded at the true period (blue) and at the one found (red), and the GP periodogram with both.",
+        ]
+        lines += [part for file in pictures for part in ("", f"![Stars that fall short]({file})")]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_row(star: Scored) -> str:
+    true = f"{star.star.period:g}" if star.star.kind == "rotator" else ""
+    prot, low, high = (float(star.row[column]) for column in ("prot", "prot_lower", "prot_upper"))
+    found = "" if not np.isfinite(prot) else f"{prot:.4g} ({low:.4g} to {high:.4g})"
+    methods = [_or_none(float(star.row[column])) for column in ("p_ls", "p_acf")]
+    call = "yes" if star.called else "no"
+    cells = [star.star.name, star.star.kind, true, found, call, star.verdict, *methods, "; ".join(star.flags)]
+    return f"| {' | '.join(as_line(cell).replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _or_none(period: float) -> str:
+    return f"{period:.4g}" if np.isfinite(period) else ""
 
 
 def told(star: Scored) -> str:

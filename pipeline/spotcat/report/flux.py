@@ -18,9 +18,13 @@ Place = tuple[float, float, float, float]
 """Left, bottom, width and height as fractions of a figure."""
 _NARROWEST = 0.08
 """Width of the shortest stretch beside that of all."""
+_HALF_NUMBER = 0.17
+"""Half the width of a number at the axis of time [inch]."""
 
 
-def light_curve(figure: Figure, star: FittedStar, place: Place, *, residuals: bool = True) -> list[Axes]:
+def light_curve(
+    figure: Figure, star: FittedStar, place: Place, *, residuals: bool = True, above: float = 0.0
+) -> list[Axes]:
     """The whole light curve, one axes for each stretch between long gaps, with what was left out and why.
 
     The scale is that of the measurements used; what lies beyond is drawn at the edge as a triangle.  Above it, outside
@@ -31,6 +35,7 @@ def light_curve(figure: Figure, star: FittedStar, place: Place, *, residuals: bo
         star: the star.
         place: all of it.
         residuals: also draw what the fit leaves, below, and shade what the page enlarges.
+        above: distance of the line that counts from the light curve [inch].
 
     Returns:
         The axes of the light curve, from left to right.
@@ -58,17 +63,18 @@ def light_curve(figure: Figure, star: FittedStar, place: Place, *, residuals: bo
             axes.axvspan(star.time[star.detail.first], star.time[star.detail.last], color="0.92", lw=0, zorder=0)
             _draw_residuals(under[-1], star, piece)
             axes.tick_params(axis="x", which="both", labelbottom=False)
+        ends = {"is_first": i == 0, "is_last": i == len(stretches) - 1}
         for one in (axes, *under[i:]):
-            _join(one, is_first=i == 0, is_last=i == len(stretches) - 1)
+            _join(one, **ends)
         axes.set_xlim(*span)
-        _tick(axes, width * figure.get_figwidth() * lengths[i] / lengths.sum())
+        _tick(axes, width * figure.get_figwidth() * lengths[i] / lengths.sum(), **ends)
     factor, name = unit(star)
     low, high = (factor * star.scale * bound for bound in flux_range(star))
     parts[0].set(ylabel=f"relative flux [{name}]", ylim=(low - 0.06 * (high - low), high + 0.06 * (high - low)))
     if under:
         spread = 1.15 * factor * star.scale * max(float(np.percentile(np.abs(star.residual), 99)), 1e-9)
         under[0].set(ylabel="residual", ylim=(-spread, spread))
-    _count_left_out(figure, star, place)
+    _count_left_out(figure, star, (place[0], place[1] + place[3] + above / figure.get_figheight()))
     return parts
 
 
@@ -149,7 +155,7 @@ def _looks(star: FittedStar) -> dict[LeftOut, dict[str, Any]]:
     }
 
 
-def _count_left_out(figure: Figure, star: FittedStar, place: Place) -> None:
+def _count_left_out(figure: Figure, star: FittedStar, corner: tuple[float, float]) -> None:
     """One line above a light curve: how many measurements were left out as what."""
     from matplotlib.lines import Line2D
 
@@ -159,7 +165,7 @@ def _count_left_out(figure: Figure, star: FittedStar, place: Place) -> None:
         entries.append(Line2D([], [], **look | {"ls": "", "ms": 4, "mew": 1.5 * look["mew"], "label": label}))
     if len(entries) > 1:
         narrow: dict[str, Any] = {"handlelength": 0.8, "handletextpad": 0.3, "columnspacing": 1.0, "borderpad": 0.2}
-        narrow |= {"ncols": len(entries), "loc": "lower left", "bbox_to_anchor": (place[0], place[1] + place[3])}
+        narrow |= {"ncols": len(entries), "loc": "lower left", "bbox_to_anchor": corner}
         figure.legend(handles=entries, borderaxespad=0, **narrow)
 
 
@@ -180,11 +186,22 @@ def _span(star: FittedStar, piece: Piece, own: np.ndarray) -> tuple[float, float
     return float(times.min()) - star.dt, float(times.max()) + star.dt
 
 
-def _tick(axes: Axes, width: float) -> None:
-    """Put so few numbers at the axis of time that they do not touch; `width` is that of the axes [inch]."""
-    from matplotlib.ticker import MaxNLocator
+def _tick(axes: Axes, width: float, *, is_first: bool, is_last: bool) -> None:
+    """Put numbers at the axis of time so that they touch none of their own and of the neighbouring stretches.
 
+    Args:
+        axes: one stretch; its limits are set.
+        width: of the axes [inch].
+        is_first: whether no stretch is on its left.
+        is_last: whether none is on its right.
+    """
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    first, last = axes.get_xlim()
+    edge = _HALF_NUMBER / width * (last - first)
+    low, high = -np.inf if is_first else first + edge, np.inf if is_last else last - edge
     axes.xaxis.set_major_locator(MaxNLocator(max(int(width / 0.6), 1), steps=[1, 2, 5, 10], min_n_ticks=1))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.10g}" if low <= x <= high else ""))
 
 
 def _join(axes: Axes, *, is_first: bool, is_last: bool) -> None:

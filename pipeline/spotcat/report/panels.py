@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spotcat.report.fitted import FittedStar
+from spotcat.report.flux import unit
 from spotcat.report.style import DATA, GUIDE, MODEL, log_periods
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 PHASES = 120
 """Phases at which a rotation is drawn."""
+_MEANS = 20
+"""Parts of a period in which a folded light curve is averaged."""
 
 
 def folded(star: FittedStar) -> np.ndarray:
@@ -55,6 +58,32 @@ def rotations(axes: Axes, star: FittedStar) -> None:
     axes.tick_params(which="both", top=False, right=False, direction="out")
 
 
+def fold(axes: Axes, star: FittedStar, period: float, color: str) -> None:
+    """The light curve by phase, two periods side by side, with its mean in twentieths of a period.
+
+    Args:
+        axes: where to.
+        star: the star.
+        period: period [d].
+        color: of the mean.
+    """
+    phase = ((star.time[star.seen] - star.time[star.seen[0]]) / period) % 1
+    factor, name = unit(star)
+    flux = factor * star.scale * (star.grid.y[star.seen] - star.beside)
+    twice = np.r_[phase, phase + 1]
+    axes.plot(twice, np.r_[flux, flux], ".", color=DATA, ms=1.5, mew=0, alpha=0.5, rasterized=True)
+    part = np.minimum((phase * _MEANS).astype(int), _MEANS - 1)
+    count = np.bincount(part, minlength=_MEANS)
+    sums = np.bincount(part, flux, minlength=_MEANS)
+    mean = np.divide(sums, count, out=np.full(_MEANS, np.nan), where=count > 0)
+    middle = (np.arange(2 * _MEANS) + 0.5) / _MEANS
+    axes.plot(middle, np.r_[mean, mean], color=color, lw=1.2)
+    low, high = np.percentile(flux, [1, 99])
+    low, high = min(low, float(np.nanmin(mean))), max(high, float(np.nanmax(mean)))
+    edge = 0.1 * (high - low)
+    axes.set(xlim=(0, 2), ylim=(low - edge, high + edge), xlabel="phase", ylabel=f"relative flux [{name}]")
+
+
 def with_errors(row: dict[str, Any], name: str, unit: str) -> str:
     """A value with its distances to the 16th and 84th percentile: two digits of the larger one, one of the smaller."""
     value, low, high = row[name], row[f"{name}_lower"], row[f"{name}_upper"]
@@ -80,8 +109,8 @@ def periodogram(axes: Axes, star: FittedStar, published: float | None) -> None:
     across = axes.get_xaxis_transform()
     for factor, style, label in ((1.0, "-", "P"), (0.5, "--", "P/2"), (2.0, ":", "2P")):
         if 1.05 * low < factor * prot < high / 1.05:
-            axes.axvline(factor * prot, 0, 0.92, color=MODEL, ls=style, lw=0.8, zorder=0)
-            axes.text(factor * prot, 0.93, label, transform=across, ha="center", color=MODEL, size=7)
+            axes.axvline(factor * prot, 0, 0.89, color=MODEL, ls=style, lw=0.8, zorder=0)
+            axes.text(factor * prot, 0.98, label, transform=across, ha="center", va="top", color=MODEL, size=7)
     if published is not None:
         axes.plot(published, 0.03, "^", ms=5, mfc="white", mec="k", mew=0.8, transform=across, zorder=4)
     log_periods(axes.xaxis)

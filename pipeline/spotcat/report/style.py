@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 DATA, MODEL, GUIDE = "0.25", "#b2352b", "0.6"
 """Colours of measurements, of the fitted model and of guiding lines; in grey they are dark, middle and light."""
 
+KNOWN = "#2b5fb2"
+"""Colour of a period that is known from elsewhere."""
+
 LEFT_OUT: dict[LeftOut, tuple[str, str]] = {
     LeftOut.EXCESS: ("#0072b2", "x"),
     LeftOut.SCATTER: ("#b59b00", "+"),
@@ -62,7 +65,7 @@ _WITHOUT_CLOCK: dict[str, dict[str, None]] = {
 
 
 @contextmanager
-def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
+def picture(path: Path, width: float, height: float, dpi: int = 200) -> Iterator[Figure]:
     """Yield an empty figure and write it once the block ends; an earlier file is replaced in one step.
 
     The reader's own matplotlib settings are put aside meanwhile and come back unchanged.
@@ -71,6 +74,7 @@ def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
         path: the file; its suffix says PNG, PDF or SVG.
         width: width [inch].
         height: height [inch].
+        dpi: dots of a PNG in an inch.
 
     Raises:
         InputError: the suffix is another one.
@@ -90,7 +94,7 @@ def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
         figure = Figure(figsize=(width, height))
         FigureCanvasAgg(figure)
         yield figure
-        figure.savefig(image, format=suffix[1:], dpi=200, metadata=_WITHOUT_CLOCK[suffix])
+        figure.savefig(image, format=suffix[1:], dpi=dpi, metadata=_WITHOUT_CLOCK[suffix])
     write_file(path, image.getvalue())
 
 
