@@ -12,11 +12,11 @@ from spotcat.config import FitConfig
 from spotcat.fit.buckets import choose_bucket, grid_stars
 from spotcat.fit.confirm import GridStar
 from spotcat.fit.engine import fit_stars
-from spotcat.fit.outliers import MOST_OUTLIERS, outlier_times, without
 from spotcat.fit.shown import mean_frequency, show
 from spotcat.gp.composite import covariance, noise_variance, spot_levels, spot_rows
 from spotcat.gp.grid import Grid
 from spotcat.gp.layout import N_SHAPE
+from spotcat.gp.outliers import MOST_OUTLIERS, outlier_times, without
 
 CONFIG = FitConfig()
 

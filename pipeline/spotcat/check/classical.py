@@ -9,9 +9,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from spotcat.check.recovery import METHODS
-from spotcat.fit.classical import autocorrelation
 from spotcat.ingest.lightcurve import LightCurve
 from spotcat.ingest.store import LightCurveStore
+from spotcat.verdict.classical import autocorrelation
 
 CLASSICAL = tuple(method for method in METHODS if method != "spotcat")
 _AT_ONCE = 64

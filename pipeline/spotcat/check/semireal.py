@@ -114,9 +114,9 @@ def _chosen(backgrounds: Sequence[Background], kind: RealSet, name: str, half: s
     if not long:
         short = f" ({own[0].star} and others are shorter than {shortest:g} d)" if own else ""
         raise InputError(
-            f"check.backgrounds: no star for the set {name} in the half of `check {half}`{short}; it takes "
-            f"light curves of {kind.observatory} with cadences of {kind.cadence[0]:g} to {kind.cadence[1]:g} s: give "
-            "more, as a star's name decides whether it is learnt from or validated on"
+            f"check.backgrounds: no star for the set {name} in the half of `check {half}`{short}; it takes light "
+            f"curves of {kind.observatory} with cadences of {kind.cadence[0]:g} to {kind.cadence[1]:g} s: give more; "
+            "a star's name decides whether it is learnt from or validated on"
         )
     return long
 

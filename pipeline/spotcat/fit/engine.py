@@ -12,10 +12,10 @@ from spotcat.fit.buckets import BucketSpec, Measurements, grid_stars
 from spotcat.fit.columns import FitTable, fit_table
 from spotcat.fit.levels import Searched, search_stars
 from spotcat.fit.modes import Fit
-from spotcat.fit.outliers import where, without
 from spotcat.fit.second import second_signals
 from spotcat.fit.single import fit_one_signal, padded, replace_fits
 from spotcat.gaps import stretches_of
+from spotcat.gp.outliers import where, without
 from spotcat.verdict.dips import Dips, dipping
 
 MOST_IN_DIPS = 0.3

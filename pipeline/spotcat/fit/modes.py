@@ -19,12 +19,12 @@ from spotcat.fit.envelopes import best_envelopes, envelope_values
 from spotcat.fit.group import Group, replaced
 from spotcat.fit.importance import Sampled, importance_sample, mixture_at
 from spotcat.fit.levels import Starts
-from spotcat.fit.outliers import outlier_times
 from spotcat.fit.posterior import Quantities, laplace_draws, quantities, with_period
 from spotcat.fit.ranking import alias_at, is_alias, log_mass, ranking
 from spotcat.fit.search import null_value
 from spotcat.gp.composite import support_steps
 from spotcat.gp.grid import Grid
+from spotcat.gp.outliers import outlier_times
 from spotcat.gp.whittle import periodogram
 
 SCREEN_STEPS = 8

@@ -17,9 +17,9 @@ from spotcat.config import FitConfig
 from spotcat.fit.buckets import BucketSpec, Measurements
 from spotcat.fit.levels import Searched, search_stars
 from spotcat.fit.modes import Fit
-from spotcat.fit.outliers import where
 from spotcat.fit.posterior import rotating_share
 from spotcat.fit.single import fit_one_signal, padded, replace_fits
+from spotcat.gp.outliers import where
 from spotcat.verdict.decision import no_rotation
 
 LEAST_GAIN = 10.0

@@ -114,8 +114,8 @@ def load_fitted(catalog_path: Path, name: str | int) -> FittedStar:
     Raises:
         InputError: the catalog, the star, the light curves or the recipe are missing, or the star was not fitted.
     """
-    from spotcat.fit.outliers import without
     from spotcat.gp.grid import fitted_grid, grid_star
+    from spotcat.gp.outliers import without
     from spotcat.gp.predict import predict_star
 
     found = open_catalog(catalog_path).star(name)
