@@ -18,12 +18,14 @@ from spotcat.run.stages import run_survey
 from spotcat.status import InputError, LifetimeFlag
 from spotcat.verdict.calibration import (
     LEVELS,
+    N_EVIDENCE,
     QUANTITIES,
     Calibration,
     calibrated,
     calibration_of,
     content,
     differences,
+    evidence_features,
     read,
     shipped,
 )
@@ -31,10 +33,23 @@ from spotcat.verdict.calibration import (
 BASELINES = np.array([27.0, 150.0, 1400.0])
 
 
+def seen(rng: np.random.Generator, baseline: np.ndarray, above: float) -> dict[str, np.ndarray]:
+    """What else speaks for a rotation, of an amplitude some `above` times the white noise of an hour."""
+    n = baseline.size
+    return {
+        "baseline": baseline,
+        "longest_segment": baseline,
+        "amplitude": above * np.exp(rng.normal(0, 0.7, n)),
+        "white_noise": np.ones(n),
+        "rotating_share": rng.uniform(0.5, 1.0, n),
+        "reliability": np.ones(n),
+    }
+
+
 def survey(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
     """Stars whose raw intervals are too narrow, by a factor that depends on gain and baseline, with heavy tails."""
     gain, baseline = np.exp(rng.uniform(0, 7, n)), rng.choice(BASELINES, n)
-    stars = {"lnl_rotation": gain, "baseline": baseline}
+    stars = {"lnl_rotation": gain, **seen(rng, baseline, 3.0)}
     stars["lifetime_flag"] = np.where(rng.random(n) < 0.7, LifetimeFlag.MEASURED, LifetimeFlag.LOWER_LIMIT)
     for name in QUANTITIES:
         half = rng.uniform(0.01, 0.05, n)
@@ -51,8 +66,16 @@ def survey(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
 def quiet() -> dict[str, np.ndarray]:
     """Gains twice as large in short light curves; none of the longest."""
     rng = np.random.default_rng(1)
-    baseline = np.repeat([27.0, 150.0], 2000)
-    return {"lnl_rotation": rng.exponential(1.5, 4000) * np.where(baseline < 60, 2, 1), "baseline": baseline}
+    return without_rotation(rng, rng.exponential(1.5, 4000) * np.repeat([2, 1], 2000), np.repeat([27.0, 150.0], 2000))
+
+
+def without_rotation(rng: np.random.Generator, gain: np.ndarray, baseline: np.ndarray) -> dict[str, np.ndarray]:
+    """Stars without rotation: small amplitudes, periods of noise."""
+    return {"lnl_rotation": gain, "prot": np.exp(rng.normal(1, 1, gain.size)), **seen(rng, baseline, 1.0)}
+
+
+def evidence_of(stars: dict[str, np.ndarray], table: Calibration) -> np.ndarray:
+    return evidence_features(stars) @ np.array(table.evidence)
 
 
 def test_intervals_hold_the_truth_of_other_stars_as_often_as_they_say(quiet: dict[str, np.ndarray]) -> None:
@@ -96,38 +119,54 @@ def test_nothing_is_learnt_of_lifetimes_that_are_all_limits(quiet: dict[str, np.
 
 def test_the_false_alarm_probability_is_the_fraction_of_quiet_stars(quiet: dict[str, np.ndarray]) -> None:
     table = learn(survey(np.random.default_rng(4), 1000), quiet, "test", FitConfig())
-    gain = quiet["lnl_rotation"]
+    evidence = evidence_of(quiet, table)
     for length in (27.0, 150.0):
-        own = gain[quiet["baseline"] == length]
-        for x in (2.0, 4.0, 6.0):
+        own = evidence[quiet["baseline"] == length]
+        for x in np.quantile(own, [0.5, 0.9, 0.97]):
             got = table.false_alarm(np.array([x]), np.array([length]))[0]
-            assert got == pytest.approx(np.mean(own >= x), rel=0.15)
-    long = table.false_alarm(np.array([4.0]), np.array([1400.0]))[0]  # has none of its own
-    assert long == pytest.approx(np.mean(gain >= 4), rel=0.05)
-    beyond = table.false_alarm(np.array([-5.0, 12.0, 20.0, 100.0]), np.full(4, 150.0))
-    assert beyond[0] == 1
-    assert beyond[1] == pytest.approx(np.exp(-12 / 1.5), rel=1.0)
+            assert got == pytest.approx(np.mean(own >= x), rel=0.2)
+    middle = np.quantile(evidence, 0.7)
+    long = table.false_alarm(np.array([middle]), np.array([1400.0]))[0]  # has none of its own
+    assert long == pytest.approx(0.3, rel=0.1)
+    beyond = table.false_alarm(np.array([-50.0, 8.0, 20.0, 100.0]), np.full(4, 150.0))
+    assert beyond[0] == pytest.approx(1, abs=0.02)
     assert np.all(np.diff(beyond) < 0)
 
 
-def test_false_alarms_that_gain_much_are_told_from_rotators_all_the_same() -> None:
-    rng = np.random.default_rng(8)
-    gain = np.where(rng.random(400) < 0.3, rng.exponential(25.0, 400), rng.exponential(2.0, 400))
-    table = learn(survey(rng, 1000), {"lnl_rotation": gain, "baseline": np.full(400, 1460.0)}, "test", FitConfig())
-    for x in (20.0, 30.0, 50.0):
-        assert table.false_alarm(np.array([x]), np.array([1460.0]))[0] == pytest.approx(np.mean(gain >= x), rel=0.3)
-    cut = np.quantile(gain, 0.99)
-    assert 0.002 < table.false_alarm(np.array([cut]), np.array([1460.0]))[0] < 0.04
+def test_what_the_verdict_refuses_is_no_false_alarm(quiet: dict[str, np.ndarray]) -> None:
+    refused = quiet | {"reliability": (np.arange(4000) % 4 == 0).astype(float)}
+    table = learn(survey(np.random.default_rng(4), 1000), refused, "test", FitConfig())
+    assert table.false_alarm(np.array([-50.0]), np.array([150.0]))[0] == pytest.approx(0.25, rel=0.05)
+
+
+def test_evidence_is_more_than_gain() -> None:
+    """At equal gain an amplitude far above the noise, as rotators have and quiet stars have not, is seldom noise."""
+    rng = np.random.default_rng(7)
+    quiet = without_rotation(rng, rng.exponential(3.0, 4000), np.full(4000, 150.0))
+    table = learn(survey(rng, 2000), quiet, "test", FitConfig())
+    star = {key: values[:2].copy() for key, values in quiet.items()} | {"lnl_rotation": np.array([8.0, 8.0])}
+    star |= {"rotating_share": np.ones(2), "amplitude": np.array([0.5, 8.0]), "prot": np.full(2, 5.0)}
+    low, high = table.false_alarm(evidence_of(star, table), star["baseline"])
+    assert high < 0.2 * low
+
+
+def test_a_period_of_a_whole_segment_speaks_for_a_drift() -> None:
+    star = {key: np.full(3, 1.0) for key in ("amplitude", "white_noise", "rotating_share")}
+    star |= {"lnl_rotation": np.full(3, 20.0), "prot": np.array([5.0, 40.0, 90.0]), "longest_segment": np.full(3, 90.0)}
+    features = evidence_features(star)
+    assert features.shape == (3, N_EVIDENCE)
+    np.testing.assert_allclose(features[:, 5], [0, 0, np.log(2)])
 
 
 @pytest.mark.parametrize("baseline", [27.0, 150.0, 1460.0])
 def test_the_shipped_table_lets_clear_rotators_be_detected(baseline: float) -> None:
-    gains = np.arange(0.0, 400.0, 5.0)
-    alarm = shipped().false_alarm(gains, np.full(gains.size, baseline))
+    evidence = np.arange(-4.0, 30.0, 0.5)
+    alarm = shipped().false_alarm(evidence, np.full(evidence.size, baseline))
     # The fraction of so many simulated stars may stand still between two of them.
     assert np.all(np.diff(np.log(alarm)) <= 0)
-    assert alarm[gains >= 200].max() < 1e-3
-    assert alarm[gains >= 200].max() < 0.01 * alarm[0]
+    clear = {key: np.ones(1) for key in ("white_noise", "rotating_share", "prot")}
+    clear |= {"lnl_rotation": np.array([100.0]), "amplitude": np.array([10.0]), "longest_segment": np.array([13.0])}
+    assert shipped().false_alarm(evidence_of(clear, shipped()), np.array([baseline]))[0] < 1e-3
 
 
 def test_reliability_is_the_fraction_of_right_periods(quiet: dict[str, np.ndarray]) -> None:
@@ -258,7 +297,7 @@ def test_the_content_of_a_table_decides_a_result_and_not_its_place(learnt: Calib
     first, moved = (written(learnt, tmp_path / name) for name in ("one.json", "two.json"))
     assert config_of(first) == config_of(moved) != config_of(OTHERS)
     before = config_of(first)
-    written(replace(learnt, alarm_gain=tuple(x + 1 for x in learnt.alarm_gain)), tmp_path / "one.json")
+    written(replace(learnt, alarm_evidence=tuple(x + 1 for x in learnt.alarm_evidence)), tmp_path / "one.json")
     assert config_of(first) != before
     assert content(OTHERS) == ""
 

@@ -30,7 +30,7 @@ FEWEST, FEWEST_OUTSIDE = 150, 10
 baseline, and where these are too few, all."""
 RIDGE = 1e-3
 """Keeps the regression finite where all periods are right."""
-ALARM_EVIDENCE = tuple(0.25 * i for i in range(-16, 33))
+ALARM_EVIDENCE = tuple(0.25 * i for i in range(-32, 33))
 """Ln odds at which the false-alarm probability is tabulated."""
 STEEPEST = -0.2
 """The tail falls by this at least, in ln for each unit of evidence."""
