@@ -13,6 +13,7 @@ import numpy as np
 
 from spotcat.config import FitConfig, Spots
 from spotcat.gaps import stretches_of
+from spotcat.gp.levelled import levelled
 
 if TYPE_CHECKING:
     from spotcat.gp.layout import Layout
@@ -234,8 +235,7 @@ def grid_star(star: Measurements, grid: Grid) -> GridBatch:
     y = np.bincount(cell, flux, minlength=m) / n
     variance = np.bincount(cell, err**2, minlength=m) / n**2
 
-    in_segment = np.maximum(np.bincount(segment, mask), 1)
-    y = (y - (np.bincount(segment, y * mask) / in_segment)[segment]) * mask
+    y = levelled(y, segment, mask)
     vectors = star.vectors[part][keep]
     binned = np.empty((m, vectors.shape[1]))
     for column, values in zip(binned.T, vectors.T, strict=True):
