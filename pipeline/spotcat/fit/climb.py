@@ -16,14 +16,11 @@ import numpy as np
 from jax import Array
 
 from spotcat.fit.search import N_SPOT
-from spotcat.gp.layout import KAPPA_MAX, N_RED, Layout
+from spotcat.gp.layout import KAPPA_MAX, LN_WHITE_MIN, N_RED, Layout
 
 FIRST_DAMPING = 0.5
 PERIOD_BOX = 0.25
 """A mode may move this far in ln P."""
-LN_WHITE_MIN = -5.0
-"""No spot model describes a star to better than 8 % of its scatter; less noise would let misfit decide the period."""
-
 Derivatives = Callable[[Array], tuple[Array, Array, Array]]
 """Negative log-posterior, its gradient and a curvature at some parameters."""
 

@@ -22,7 +22,7 @@ from spotcat.config import FitConfig
 from spotcat.fit.buckets import Level
 from spotcat.fit.lanes import map_lanes
 from spotcat.gp.composite import red_rows, spot_rows
-from spotcat.gp.layout import KAPPA_MAX, N_RED, Layout
+from spotcat.gp.layout import KAPPA_MAX, LN_WHITE_MIN, N_RED, Layout
 from spotcat.gp.whittle import Periodogram, expected_power, negative_log_likelihood, periodogram, profiled_powers
 from spotcat.star.survey import envelope_of
 
@@ -215,17 +215,21 @@ def _harmonic_penalty(p: Array, total: Array) -> Array:
     return jnp.maximum(excess, 0.0) ** 2
 
 
-def _without_rotation(ageing: Array, noise: Array, star: Periodogram) -> Array:
+def _without_rotation(ageing: Array, noise: Array, star: Periodogram, least_white: float = 0.0) -> Array:
     """Negative log-likelihood of the best model without rotation: ageing spots, red noise and white noise."""
     spots = jnp.maximum(expected_power(ageing, star.window), _FLOOR)
     others = jnp.concatenate([spots, _noise_powers(noise, star.window)])
     n = others.shape[0] - 1
     start = jnp.concatenate([jnp.full(n, 1 / n) * star.power.mean(), _white_start(star.power)])
-    return negative_log_likelihood(profiled_powers(others, start, star.power, NULL_UPDATES) @ others, star)
+    p = profiled_powers(others, start, star.power, NULL_UPDATES)
+    return negative_log_likelihood(p.at[-1].max(least_white) @ others, star)
 
 
 def null_value(stars: Periodogram, layout: Layout) -> Array:
     """Negative log-likelihood of the best model without rotation: ageing spots, red noise and white noise.
+
+    There is as much white noise in it as in a fit at least: without, the gains of precise light curves would be taken
+    between unlike models.
 
     Args:
         stars: periodograms in float64, leading axis B.
@@ -240,7 +244,7 @@ def null_value(stars: Periodogram, layout: Layout) -> Array:
 @jax.jit
 def _null_values(stars: Periodogram, layout: Layout) -> Array:
     noise, ageing = _rows_without_rotation(layout)
-    return jax.lax.map(partial(_without_rotation, ageing, noise), stars)
+    return jax.lax.map(partial(_without_rotation, ageing, noise, least_white=np.exp(LN_WHITE_MIN)), stars)
 
 
 @jax.jit

@@ -12,6 +12,8 @@ from spotcat.config import FitConfig, Spots
 KAPPA_MAX = 0.7
 N_SHAPE = 5
 LONG_GRID = 2048
+LN_WHITE_MIN = -5.0
+"""No spot model describes a star to better than 8 % of its scatter; less noise would let misfit decide the period."""
 RED_TIMES = (0.1, 1), (0.3, 2), (1.0, 4)
 """Time scales [d] of the red noise and their least number of grid steps; a fourth is a fifteenth of the grid.
 
