@@ -12,7 +12,7 @@ from typing import Any
 from spotcat.config import nearest
 from spotcat.status import Flag, InputError, LeftOut, LifetimeFlag, ParameterFlag, Status
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Changes when a column is renamed, removed or changes its meaning, or the store its layout; others are refused.
 
 A new column changes nothing: a catalog lists the columns that it has.
@@ -98,7 +98,7 @@ COLUMNS: tuple[Column, ...] = (
     _number("p_double_lnodds", "", "stat.likelihood", "ln odds of a mode at twice the period against prot"),
     _number("p_other", "d", "time.period", "Period of a second signal beside the rotation"),
     _number("amplitude_other", "", "src.var.amplitude;stat.stdev", "Standard deviation of the second signal"),
-    _number("lnl_other", "", "stat.likelihood", "Penalised ln likelihood gain of the second signal, the first removed"),
+    _number("lnl_other", "", "stat.likelihood", "Penalised ln likelihood gain of the second signal"),
     _number("p_ls", "d", "time.period", "Period of the highest Lomb-Scargle peak"),
     _number("p_acf", "d", "time.period", "Period of the autocorrelation function"),
     _number("lnl_rotation", "", "stat.likelihood", "Penalised ln likelihood gain of rotation over none"),

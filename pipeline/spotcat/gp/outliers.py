@@ -45,6 +45,19 @@ def outlier_times(deviation: np.ndarray, time: np.ndarray, sigma: float) -> np.n
     return out
 
 
+def further(known: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Those of the found bins that there is room for beside the known ones; times [d] as of `outlier_times`."""
+    room = MOST_OUTLIERS - np.isfinite(known).sum(axis=1)
+    return np.where(np.arange(MOST_OUTLIERS) < room[:, None], found, np.nan)
+
+
+def joined(known: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Known bins and then found ones, as many as there is room for; times [d] as of `outlier_times`."""
+    both = np.concatenate([known, found], axis=1)
+    order = np.argsort(np.isnan(both), axis=1, kind="stable")[:, :MOST_OUTLIERS]
+    return np.take_along_axis(both, order, axis=1)
+
+
 def without(star: Measurements, middles: np.ndarray, dt: float) -> Measurements:
     """A light curve without the measurements of some bins.
 
