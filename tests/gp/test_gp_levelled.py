@@ -18,7 +18,7 @@ def test_means_are_taken_away_segment_by_segment():
     y = np.random.default_rng(1).normal(size=M) + 5 * SEGMENT
     flat = levelled(y, SEGMENT, MASK)
     for number in (0, 1):
-        own = (SEGMENT == number) & (MASK > 0)
+        own = (number == SEGMENT) & (MASK > 0)
         np.testing.assert_allclose(flat[own], y[own] - y[own].mean(), atol=1e-12)
     assert np.all(flat[MASK == 0] == 0)
 
@@ -27,7 +27,7 @@ def test_lines_that_are_nearly_all_are_taken_away_as_least_squares_does():
     y = np.random.default_rng(2).normal(size=M) + np.where(SEGMENT == 0, 0.2, -0.1) * PLACE
     flat = levelled(y, SEGMENT, MASK)
     for number in (0, 1):
-        own = (SEGMENT == number) & (MASK > 0)
+        own = (number == SEGMENT) & (MASK > 0)
         line = np.polynomial.Polynomial.fit(PLACE[own], y[own], 1)
         np.testing.assert_allclose(flat[own], y[own] - line(PLACE[own]), atol=1e-9)
 
@@ -37,7 +37,7 @@ def test_no_rotation_of_a_cycle_in_a_segment_loses_its_line(phase):
     y = np.sin(2 * np.pi * PLACE / (M // 2) + phase)
     flat = levelled(y, SEGMENT, MASK)
     for number in (0, 1):
-        own = (SEGMENT == number) & (MASK > 0)
+        own = (number == SEGMENT) & (MASK > 0)
         np.testing.assert_allclose(flat[own], y[own] - y[own].mean(), atol=1e-12)
 
 
