@@ -114,7 +114,8 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
     drawn = laplace_draws(theta, bent, layout) if sampled is None else sampled.theta
     best, draws = quantities(theta, scale, layout), quantities(drawn, scale[:, None], layout)
     shown = group.shown(theta, best.prot)
-    shift = shown.prot / best.prot
+    # Where the covariance cannot be factorised the star has the period of its model.
+    shift = np.where(np.isfinite(shown.prot), shown.prot / best.prot, 1.0)
     unknown, time = np.full(n, np.nan), batch.start[:n, None] + batch.elapsed[:n]
     signal = np.empty(n, dtype=object)
     signal[:] = [np.stack(pair) for pair in zip(time, scale[:, None] * shown.spots, strict=True)]

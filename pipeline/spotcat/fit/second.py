@@ -57,7 +57,7 @@ def second_signals(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, co
         size: batch size that the arrays are padded to.
     """
     second = Second(*np.full((3, len(stars)), np.nan))
-    clear = np.flatnonzero(fit.gain >= LEAST_GAIN)
+    clear = np.flatnonzero((fit.gain >= LEAST_GAIN) & [bool(np.isfinite(signal).all()) for signal in fit.signal])
     if not clear.size:
         return second
     rest = [less(stars[i], fit.signal[i]) for i in clear.tolist()]
@@ -115,4 +115,5 @@ def _is_second(other: Fit, prot: np.ndarray, stars: Sequence[Measurements], shar
         "prot": other.best.prot,
         "n_life_rot": other.best.n_life_rot,
     }
-    return (away > APART) & (other.gain >= LEAST_GAIN) & ~no_rotation(columns)
+    known = np.array([bool(np.isfinite(signal).all()) for signal in other.signal])
+    return known & (away > APART) & (other.gain >= LEAST_GAIN) & ~no_rotation(columns)
