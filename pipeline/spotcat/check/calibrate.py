@@ -136,7 +136,7 @@ def _ln_alarm(evidence: np.ndarray) -> tuple[float, ...]:
 def _right_periods(rotating: Mapping[str, np.ndarray]) -> tuple[tuple[float, ...], ...]:
     """Logistic regression, for each regime of baseline, of whether a period is right; of all stars where it has few."""
     half = half_width(rotating["prot_lower_raw"], rotating["prot_upper_raw"])
-    features = right_features(half, rotating["lnl_rotation"])
+    features = right_features(half, rotating["lnl_rotation"], rotating["baseline"] / rotating["prot"])
     right = _right(rotating)
     fitted, place = np.isfinite(features).all(axis=1), np.digitize(rotating["baseline"], BASELINE_EDGES)
     rows = []

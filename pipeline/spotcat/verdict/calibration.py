@@ -8,7 +8,7 @@ above the white noise, its share of the variance, and how much of it a segment h
 from stars without rotation (logistic regression).  The false-alarm probability is the fraction of stars without
 rotation, of the same baseline, that have as much evidence; what the verdict refuses anyway, transits or steps at even
 intervals among it, does not count.  That a period is right to 10 % is a logistic regression on the raw width of its
-interval and on the gain.
+interval, the gain and the number of cycles.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ LEVELS = (68, 95)
 """Confidence levels of the intervals [%]."""
 QUANTITIES = ("prot", "spot_lifetime")
 """Columns whose intervals are calibrated."""
-N_EVIDENCE = 6
-"""Features of `evidence_features`."""
+N_EVIDENCE, N_RIGHT = 6, 4
+"""Features of `evidence_features` and of `right_features`."""
 ANYWAY = ("min_points", "stars", "sampler", "batch", "detection", "false_alarm", "reliability", "calibration")
 """Settings of a fit that change neither its gains nor its raw intervals, only which stars have them and what is made of
 them."""
@@ -55,7 +55,7 @@ class Calibration:
         alarm_evidence: ascending values of the evidence, length a.
         ln_alarm: logarithm of the false-alarm probability at each, for each regime of baseline; b + 1 rows of a.
         right: log-odds that a period is right, for each regime of baseline: a constant, and the slopes by the
-            logarithms of the interval's raw half-width and of the gain; b + 1 rows of 3.
+            logarithms of the interval's raw half-width, of the gain and of the number of cycles; b + 1 rows of 4.
     """
 
     version: str
@@ -84,16 +84,17 @@ class Calibration:
         chosen = np.digitize(baseline, self.baseline)
         return np.exp(np.minimum(np.choose(chosen, rows), 0.0))
 
-    def right_period(self, half: np.ndarray, gain: np.ndarray, baseline: np.ndarray) -> np.ndarray:
+    def right_period(self, half: np.ndarray, gain: np.ndarray, prot: np.ndarray, baseline: np.ndarray) -> np.ndarray:
         """Probability that a rotator's period is within 10 % of the truth, shape (n,).
 
         Args:
             half: half-widths of the raw intervals of ``prot`` in the logarithm, shape (n,).
             gain: ``lnl_rotation``, shape (n,).
+            prot: fitted periods [d], shape (n,).
             baseline: [d], shape (n,).
         """
         rows = np.array(self.right)[np.digitize(baseline, self.baseline)]
-        return expit((rows * right_features(half, gain)).sum(axis=1))
+        return expit((rows * right_features(half, gain, baseline / prot)).sum(axis=1))
 
     def to_json(self) -> str:
         """Text that `read` reads back."""
@@ -106,7 +107,7 @@ class Calibration:
         tables: list[tuple[Any, tuple[int, int]]] = [
             (self.factors[f"{name}_{level}"], (g, b)) for name in QUANTITIES for level in LEVELS
         ]
-        tables += [(self.ln_alarm, (b, a)), (self.right, (b, 3)), ([self.evidence], (1, N_EVIDENCE))]
+        tables += [(self.ln_alarm, (b, a)), (self.right, (b, N_RIGHT)), ([self.evidence], (1, N_EVIDENCE))]
         arrays = [np.array(table, dtype=float) for table, _ in tables]
         return all(x.shape == shape and np.isfinite(x).all() for x, (_, shape) in zip(arrays, tables, strict=True))
 
@@ -190,7 +191,8 @@ def calibrated(columns: Mapping[str, np.ndarray], table: Calibration) -> dict[st
     gain, baseline = columns["lnl_rotation"], columns["baseline"]
     alarm = table.false_alarm(evidence_features(columns) @ np.array(table.evidence), baseline)
     half = half_width(columns["prot_lower"], columns["prot_upper"])
-    out = {"false_alarm": alarm, "reliability": (1 - alarm) * table.right_period(half, gain, baseline)}
+    right = table.right_period(half, gain, columns["prot"], baseline)
+    out = {"false_alarm": alarm, "reliability": (1 - alarm) * right}
     for name in QUANTITIES:
         value, lower, upper = (columns[key] for key in (name, f"{name}_lower", f"{name}_upper"))
         half = half_width(lower, upper)
@@ -226,6 +228,7 @@ def evidence_features(columns: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.stack([np.ones_like(gain), np.log1p(gain), gain / 10, np.log(above), np.log(share), long], axis=1)
 
 
-def right_features(half: np.ndarray, gain: np.ndarray) -> np.ndarray:
-    """What tells right periods from wrong ones: 1 and the logarithms of half-width and gain, shape (n, 3)."""
-    return np.stack([np.ones_like(half), np.log(np.maximum(half, 1e-6)), np.log(np.maximum(gain, 1.0))], axis=1)
+def right_features(half: np.ndarray, gain: np.ndarray, cycles: np.ndarray) -> np.ndarray:
+    """What tells right periods from wrong ones: 1 and the logarithms of half-width, gain and cycles, (n, N_RIGHT)."""
+    half, gain = np.maximum(half, 1e-6), np.maximum(gain, 1.0)
+    return np.stack([np.ones_like(half), np.log(half), np.log(gain), np.log(cycles)], axis=1)
