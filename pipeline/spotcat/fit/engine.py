@@ -61,7 +61,8 @@ def _without_outliers(
 ) -> Sequence[Measurements]:
     """Leave out the bins that do not belong and fit again, until there are none.
 
-    `fit` then names all that are left out.  A Gaussian likelihood takes a flare for signal, and would bend the whole light curve to hold it.
+    `fit` then names all that are left out.  A Gaussian likelihood takes a flare for signal, and would bend the whole
+    light curve to hold it.
     """
     found = fit.outlier_time.copy()
     fit.outlier_time[:] = np.nan
