@@ -11,7 +11,7 @@ import pytest
 from astropy.timeseries import LombScargle
 from scipy.stats import kstest
 from semireal_samples import CADENCE, as_background, recipe_of, sector, write_backgrounds
-from spotcat.fit.calibration import read
+from spotcat.verdict.calibration import read
 
 from spotcat.check.backgrounds import LEARN, VALIDATE, Background, Piece, half_of, read_backgrounds
 from spotcat.check.populations import QUIET, REAL_SETS

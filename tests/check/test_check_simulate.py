@@ -14,7 +14,7 @@ from scipy.stats import kstest
 
 from spotcat.check.recovery import read_truth
 from spotcat.check.simulate import TRUTH_COLUMNS, simulate_star, simulate_survey, truth_path
-from spotcat.check.sources import photometric_period
+from spotcat.check.sources import mean_period
 from spotcat.config import InputConfig, Recipe, SimulateConfig, SurveyConfig
 from spotcat.ingest.pipeline import ingest
 from spotcat.ingest.store import LightCurveStore
@@ -105,25 +105,25 @@ def _model(spots: Spots, kappa: float = 0.3) -> LightcurveModel:
     return LightcurveModel(model, spots, np.arange(0, 100, 0.5), 0.01)
 
 
-def test_the_photometric_period_is_that_of_the_spots_that_were_there() -> None:
+def test_the_mean_period_is_that_of_the_spots_that_were_there() -> None:
     period = lambda phi: 8.0 / (1 - 0.3 * np.sin(phi) ** 2)  # noqa: E731
     spots = Spots(np.array([0.3, 1.0]), np.zeros(2), np.array([30.0, 80.0]))
     star = _model(spots)
-    assert photometric_period(star, star.t[star.t < 60]) == pytest.approx(period(0.3), rel=1e-6)
-    assert photometric_period(star, star.t[star.t > 60]) == pytest.approx(period(1.0), rel=1e-6)
+    assert mean_period(star, star.t[star.t < 60]) == pytest.approx(period(0.3), rel=1e-6)
+    assert mean_period(star, star.t[star.t > 60]) == pytest.approx(period(1.0), rel=1e-6)
     turn = np.linspace(0, 2 * np.pi, 4000, endpoint=False)
     seen = [np.maximum(0, np.cos(1.2) * np.sin(phi) + np.sin(1.2) * np.cos(phi) * np.cos(turn)) for phi in (0.3, 1.0)]
     weights = np.array([np.mean(v * np.cos(turn)) for v in seen]) ** 2
     mean_rate = weights @ (1 / period(np.array([0.3, 1.0]))) / weights.sum()
-    assert photometric_period(star, star.t) == pytest.approx(1 / mean_rate, rel=1e-4)
-    assert np.isnan(photometric_period(star, np.array([500.0])))
+    assert mean_period(star, star.t) == pytest.approx(1 / mean_rate, rel=1e-4)
+    assert np.isnan(mean_period(star, np.array([500.0])))
     hidden = _model(Spots(np.array([0.3, -1.5]), np.zeros(2), np.array([30.0, 80.0])))
-    assert photometric_period(hidden, hidden.t) == pytest.approx(period(0.3), rel=1e-6)
+    assert mean_period(hidden, hidden.t) == pytest.approx(period(0.3), rel=1e-6)
     rigid = _model(spots, kappa=0.0)
-    assert photometric_period(rigid, rigid.t) == pytest.approx(8.0, rel=1e-6)
+    assert mean_period(rigid, rigid.t) == pytest.approx(8.0, rel=1e-6)
 
 
-def test_light_curves_show_their_photometric_period() -> None:
+def test_light_curves_show_their_true_period() -> None:
     config = SimulateConfig(
         baseline=100.0, period=(3.0, 8.0), kappa=(0.3, 0.3), lspot=(200.0, 200.0), n_spots=(1, 1), noise=(0.0, 0.0)
     )

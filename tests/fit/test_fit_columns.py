@@ -11,12 +11,15 @@ import pytest
 from fit_samples import THETA, Star
 
 from spotcat.config import FitConfig
-from spotcat.fit.buckets import BucketSpec
+from spotcat.fit.buckets import BucketSpec, grid_stars
 from spotcat.fit.columns import FitTable, fit_table
 from spotcat.fit.modes import Fit
 from spotcat.fit.posterior import laplace_draws, quantities
+from spotcat.fit.second import Second
+from spotcat.gp.outliers import MOST_OUTLIERS
 from spotcat.status import Flag, LifetimeFlag, ParameterFlag, Status
 from spotcat.verdict.calibration import settings, shipped
+from spotcat.verdict.dips import dipping
 from spotcat.verdict.flags import fit_flags
 
 CONFIG = FitConfig()
@@ -67,12 +70,16 @@ def made_up(values: list[float], config: FitConfig = CONFIG) -> FitTable:
         half_lnodds=np.full(n, -1.0),
         double_lnodds=np.full(n, NAN),
         dt=np.full(n, 0.5),
+        outlier_time=np.full((n, MOST_OUTLIERS), NAN),
+        signal=np.array([np.zeros((2, 1)) for _ in range(n)] + [None], dtype=object)[:n],
         best=best,
         draws=quantities(draws, np.ones((n, 1)), layout),
         second=best._replace(prot=best.prot / 2),
         **{name: np.full(n, NAN) for name in ("n_eff", "pareto_k", "r_hat", "n_divergent")},
     )
-    return fit_table(fit, np.zeros((n, CONFIG.n_period)), stars, SPEC, config)
+    dips = dipping(grid_stars(stars, SPEC.whole), SPEC.dt, best.prot, best.spot_lifetime, theta[:, layout.levels])
+    none = Second(*np.full((3, n), NAN))
+    return fit_table(fit, none, dips, np.zeros((n, CONFIG.n_period)), stars, SPEC, config)
 
 
 def test_a_star_without_a_fit_has_a_status_and_no_word_on_the_fit() -> None:
@@ -98,7 +105,7 @@ def test_a_star_without_a_fit_has_a_status_and_no_word_on_the_fit() -> None:
 def test_a_fit_is_calibrated_by_the_table_that_its_settings_name(tmp_path: Path) -> None:
     factors = {key: [[3.0] * len(row) for row in rows] for key, rows in shipped().factors.items()}
     path = tmp_path / "table.json"
-    path.write_text(replace(shipped(), factors=factors, ln_alarm=((-3.0,) * len(shipped().alarm_gain),) * 3).to_json())
+    path.write_text(replace(shipped(), factors=factors, ln_alarm=((-3.0,) * len(shipped().alarm_evidence),) * 3).to_json())
     own = made_up([5.0, 5.0], replace(CONFIG, calibration=str(path))).columns
     usual = made_up([5.0, 5.0]).columns
     half = 0.5 * np.log(usual["prot_upper_raw"] / usual["prot_lower_raw"])[0]

@@ -104,8 +104,8 @@ def test_a_healthy_neighbour_is_as_if_it_were_alone(rows: dict[str, dict[str, An
     # The calibration was learnt with other settings than those of this quick fit; nothing else is to be said.
     assert healthy["flags"] == Flag.UNCALIBRATED
     assert healthy.keys() == alone.keys()
-    differ = [key for key in healthy if not np.array_equal(healthy[key], alone[key]) and healthy[key] == healthy[key]]
-    assert differ == []
+    for key, value in healthy.items():
+        np.testing.assert_array_equal(value, alone[key], err_msg=key)
 
 
 @pytest.mark.parametrize(

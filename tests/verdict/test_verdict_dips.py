@@ -72,11 +72,15 @@ def test_what_repeats_has_a_period_a_duration_and_a_depth_in_relative_flux() -> 
     batch = type(rows[0])(*(np.stack(parts) for parts in zip(*rows, strict=True)))
     dips = dipping(batch, 1 / 24, np.array([3.1, 3.1, 9.0]), np.full(3, 1e4), np.zeros((3, 5)))
     assert dips.found.tolist() == [True, True, False]
-    assert dips.period[0] == pytest.approx(3.1, rel=0.002)
-    assert dips.depth[0] == pytest.approx(0.001, rel=0.2)
-    assert dips.duration[0] == pytest.approx(0.13, rel=0.1)
-    # The deep ones are told by their skewness: no box is sought.
-    assert np.isnan([dips.period[1:], dips.depth[1:], dips.duration[1:]]).all()
+    assert dips.period[:2] == pytest.approx(3.1, rel=0.002)
+    assert dips.depth[:2] == pytest.approx([0.001, 0.03], rel=0.2)
+    assert dips.duration[:2] == pytest.approx(0.13, rel=0.15)
+    assert np.isnan([dips.period[2], dips.depth[2], dips.duration[2], dips.epoch[2]]).all()
+    for i in range(2):
+        inside = dips.holding(i, time)
+        assert inside[transit].all()
+        assert inside.mean() < 2 * transit.mean()
+    assert not dips.holding(2, time).any()
 
 
 def test_skewness_leaves_out_what_was_not_measured() -> None:

@@ -97,7 +97,11 @@ def less(star: Measurements, signal: np.ndarray) -> Measurements:
     time, flux = signal
     inside = (star.time >= time[0]) & (star.time <= time[-1])
     kept = where(star, inside)
-    return kept._replace(flux=kept.flux - CubicSpline(time, flux)(kept.time))
+    # A bin of few measurements holds the flux of the middle of these, which may not be its own.
+    cell = np.searchsorted(0.5 * (time[1:] + time[:-1]), kept.time, side="right")
+    count = np.bincount(cell, minlength=time.size)
+    middle = np.where(count > 0, np.bincount(cell, kept.time, minlength=time.size) / np.maximum(count, 1), time)
+    return kept._replace(flux=kept.flux - CubicSpline(middle, flux)(kept.time))
 
 
 def _apart(searched: Searched, prot: np.ndarray, periods: np.ndarray) -> Searched:
