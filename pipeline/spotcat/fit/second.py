@@ -14,16 +14,20 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from spotcat.config import FitConfig
-from spotcat.fit.buckets import BucketSpec, Measurements
+from spotcat.fit.buckets import BucketSpec, Measurements, grid_stars
 from spotcat.fit.levels import Searched, search_stars
 from spotcat.fit.modes import Fit
 from spotcat.fit.posterior import rotating_share
+from spotcat.fit.search import N_SPOT
 from spotcat.fit.single import fit_one_signal, padded, replace_fits
 from spotcat.gp.outliers import where
 from spotcat.verdict.decision import no_rotation
 
 LEAST_GAIN = 10.0
 """Log-likelihood gain from which on there is a first signal to take away, and a second one in what it leaves."""
+LEAST_AMPLITUDE = 0.1
+"""A second signal of a smaller part of the first one's amplitude is not fitted: it changes nothing of the first, and in
+real light curves of simulated single rotators nearly all that gain enough are smaller, systematics of 3 to 9 %."""
 HARMONICS = (1 / 3, 1 / 2, 2 / 3, 1.0, 3 / 2, 2.0, 3.0)
 """What is left of a signal has these multiples of its period."""
 APART = 0.2
@@ -63,7 +67,8 @@ def second_signals(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, co
     rest = [less(stars[i], fit.signal[i]) for i in clear.tolist()]
     periods = spec.periods(config)
     searched = _apart(search_stars(padded(rest, size), len(rest), spec, config), fit.best.prot[clear], periods)
-    likely = np.flatnonzero(searched.gain.max(axis=1) >= LEAST_GAIN)
+    worth = _amplitudes(searched, rest, spec) >= LEAST_AMPLITUDE * fit.best.amplitude[clear]
+    likely = np.flatnonzero((searched.gain.max(axis=1) >= LEAST_GAIN) & worth)
     if not likely.size:
         return second
     members, rest = clear[likely], [rest[i] for i in likely.tolist()]
@@ -108,6 +113,13 @@ def _apart(searched: Searched, prot: np.ndarray, periods: np.ndarray) -> Searche
     """The same without the periods that the first signal, `prot` [d], may have left; shapes (n,) and (P,)."""
     away = np.abs(np.log(periods[None, :, None] / (prot[:, None, None] * np.array(HARMONICS)))).min(axis=-1)
     return searched._replace(gain=np.where(away > APART, searched.gain, -np.inf))
+
+
+def _amplitudes(searched: Searched, stars: Sequence[Measurements], spec: BucketSpec) -> np.ndarray:
+    """Standard deviation of the rotation of each star's best template, in relative flux, shape (n,)."""
+    best = searched.gain.argmax(axis=1)
+    power = searched.powers[np.arange(len(best)), best, 1:N_SPOT].sum(axis=-1)
+    return np.asarray(grid_stars(stars, spec.whole).scale * np.sqrt(power))
 
 
 def _is_second(other: Fit, prot: np.ndarray, stars: Sequence[Measurements], share: np.ndarray) -> np.ndarray:
