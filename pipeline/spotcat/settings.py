@@ -132,8 +132,8 @@ class FitConfig:
     """Stars fitted together; also the size of a chunk."""
     detection: float = 3.0
     """Least log-likelihood gain over no rotation of a detection."""
-    false_alarm: float = 0.005
-    """Largest probability that a star without rotation has as much evidence of one; half of the one in a hundred that
+    false_alarm: float = 0.008
+    """Largest probability that a star without rotation has as much evidence of one; less than the one in a hundred that
     is promised, so that chance seldom takes it above."""
     reliability: float = 0.8
     """Least probability that the period is right for the rotation to count as detected."""
