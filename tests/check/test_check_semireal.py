@@ -11,7 +11,6 @@ import pytest
 from astropy.timeseries import LombScargle
 from scipy.stats import kstest
 from semireal_samples import CADENCE, as_background, recipe_of, sector, write_backgrounds
-from spotcat.verdict.calibration import read
 
 from spotcat.check.backgrounds import LEARN, VALIDATE, Background, Piece, half_of, read_backgrounds
 from spotcat.check.populations import QUIET, REAL_SETS
@@ -34,6 +33,7 @@ from spotcat.config import CleanConfig, InputConfig, Recipe, SurveyConfig
 from spotcat.ingest.pipeline import ingest
 from spotcat.ingest.store import LightCurveStore
 from spotcat.status import InputError, LeftOut
+from spotcat.verdict.calibration import read
 
 RECIPE = Recipe(SurveyConfig("test", "out", 3))
 NAMES = [f"star{number}" for number in range(8)]

@@ -105,7 +105,9 @@ def test_a_star_without_a_fit_has_a_status_and_no_word_on_the_fit() -> None:
 def test_a_fit_is_calibrated_by_the_table_that_its_settings_name(tmp_path: Path) -> None:
     factors = {key: [[3.0] * len(row) for row in rows] for key, rows in shipped().factors.items()}
     path = tmp_path / "table.json"
-    path.write_text(replace(shipped(), factors=factors, ln_alarm=((-3.0,) * len(shipped().alarm_evidence),) * 3).to_json())
+    path.write_text(
+        replace(shipped(), factors=factors, ln_alarm=((-3.0,) * len(shipped().alarm_evidence),) * 3).to_json()
+    )
     own = made_up([5.0, 5.0], replace(CONFIG, calibration=str(path))).columns
     usual = made_up([5.0, 5.0]).columns
     half = 0.5 * np.log(usual["prot_upper_raw"] / usual["prot_lower_raw"])[0]

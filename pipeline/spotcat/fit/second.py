@@ -23,11 +23,13 @@ from spotcat.gp.outliers import where
 from spotcat.verdict.decision import no_rotation
 
 LEAST_GAIN = 10.0
-"""Log-likelihood gain from which on there is a first signal to take away, and a second one in what it leaves."""
+"""Gain [ln likelihood] from which on there is a first signal to take away, or a second in what it leaves (chosen)."""
 HARMONICS = (1 / 3, 1 / 2, 2 / 3, 1.0, 3 / 2, 2.0, 3.0)
-"""What is left of a signal has these multiples of its period."""
+"""What is left of a signal has these multiples of its period: harmonics, their ratios, and what it is a harmonic of."""
 APART = 0.2
-"""A second period is further than this in ln from all of them."""
+"""A second period is further than this in ln from all of them: latitudes of one star differ by as much, and beside a
+line lies what is left of its wings.  With ``HARMONICS`` this leaves second periods of less than 0.27 or more than 3.7
+times the first (chosen)."""
 
 
 class Second(NamedTuple):
@@ -77,7 +79,8 @@ def second_signals(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, co
     again = search_stars(padded(lessened, size), len(lessened), spec, config)
     first = fit_one_signal(lessened, again, spec, config, size)
     same = np.abs(np.log(first.best.prot / fit.best.prot[members])) < APART
-    swapped = same & (other.best.amplitude > first.best.amplitude)
+    carried = [spread([stars[i] for i in members.tolist()], one.signal) for one in (first, other)]
+    swapped = same & (carried[1] > carried[0])
     for fits, others, chosen in ((first, other, same & ~swapped), (other, first, swapped)):
         some = members[chosen]
         theirs = jax.tree.map(lambda a, chosen=chosen: a[chosen], fits)
@@ -102,6 +105,18 @@ def less(star: Measurements, signal: np.ndarray) -> Measurements:
     count = np.bincount(cell, minlength=time.size)
     middle = np.where(count > 0, np.bincount(cell, kept.time, minlength=time.size) / np.maximum(count, 1), time)
     return kept._replace(flux=kept.flux - CubicSpline(middle, flux)(kept.time))
+
+
+def spread(stars: Sequence[Measurements], signals: np.ndarray) -> np.ndarray:
+    """Standard deviation of fitted signals, as of `less`, within their light curves [relative flux], shape (n,).
+
+    A fit's amplitude is that of the process, and may be any that could have made the one wave that was seen.
+    """
+    seen = [
+        flux[(time >= star.time[0]) & (time <= star.time[-1])]
+        for star, (time, flux) in zip(stars, signals, strict=True)
+    ]
+    return np.array([float(np.std(flux)) for flux in seen])
 
 
 def _apart(searched: Searched, prot: np.ndarray, periods: np.ndarray) -> Searched:
