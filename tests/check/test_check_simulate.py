@@ -67,7 +67,8 @@ def test_the_population_is_the_one_asked_for() -> None:
     seen = np.isfinite(drawn["prot"])
     assert seen.mean() > 0.9
     slowest = drawn["peq"] / (1 - drawn["kappa"])
-    assert np.all((drawn["prot"] >= drawn["peq"])[seen] & (drawn["prot"] <= slowest)[seen])
+    # Twenty days hold few rotations: what they show lies about the mean of the spots' periods, within a fifth.
+    assert np.all((drawn["prot"] >= drawn["peq"] / 1.2)[seen] & (drawn["prot"] <= 1.2 * slowest)[seen])
     width = drawn["lspot"] + (2 - np.sqrt(2)) * drawn["tau_spot"]
     np.testing.assert_allclose(drawn["spot_lifetime"], width, rtol=1e-6)
 

@@ -16,7 +16,7 @@ from spotcat.fit.shown import mean_frequency, show
 from spotcat.gp.composite import covariance, noise_variance, spot_levels, spot_rows
 from spotcat.gp.grid import Grid
 from spotcat.gp.layout import N_SHAPE
-from spotcat.gp.outliers import MOST_OUTLIERS, outlier_times, without
+from spotcat.gp.outliers import MOST_OUTLIERS, further, joined, outlier_times, without
 
 CONFIG = FitConfig()
 
@@ -79,6 +79,18 @@ def test_outlier_times_are_the_furthest_ones():
     assert np.isnan(found[0, 2:]).all()
     assert np.isnan(found[1]).all()
     assert np.isnan(outlier_times(deviation, time, 0.0)).all()
+
+
+def test_bins_of_later_rounds_are_added_while_there_is_room() -> None:
+    known, found = np.full((2, 2, MOST_OUTLIERS), np.nan)
+    known[0, :3], found[0, :2] = [5.0, 1.0, 9.0], [2.0, 7.0]
+    known[1, :-1], found[1, :3] = np.arange(MOST_OUTLIERS - 1), [100.0, 101.0, 102.0]
+    new = further(known, found)
+    assert new[0, :2].tolist() == [2.0, 7.0] and np.isnan(new[0, 2:]).all()
+    assert new[1, 0] == 100.0 and np.isnan(new[1, 1:]).all()
+    both = joined(known, new)
+    assert both[0, :5].tolist() == [5.0, 1.0, 9.0, 2.0, 7.0] and np.isnan(both[0, 5:]).all()
+    assert both[1].tolist() == [*range(MOST_OUTLIERS - 1), 100.0]
 
 
 def test_without_takes_the_measurements_of_the_bins_and_no_others():

@@ -52,7 +52,7 @@ class Fit(NamedTuple):
 
     ``outlier_time`` are the middles [d] of the bins that do not belong to their light curves, NaN-padded to shape
     (n, ``MOST_OUTLIERS``).  Each element of ``signal`` is an array of shape (2, M) of its own: times [d] of the grid
-    and the fitted spots there, in relative flux.
+    and the fitted rotation there, in relative flux.
     """
 
     theta: np.ndarray

@@ -24,14 +24,16 @@ from spotcat.gp.outliers import where
 from spotcat.verdict.decision import no_rotation
 
 LEAST_GAIN = 10.0
-"""Log-likelihood gain from which on there is a first signal to take away, and a second one in what it leaves."""
+"""Gain [ln likelihood] from which on there is a first signal to take away, or a second in what it leaves (chosen)."""
 LEAST_AMPLITUDE = 0.1
 """A second signal of a smaller part of the first one's amplitude is not fitted: it changes nothing of the first, and in
 real light curves of simulated single rotators nearly all that gain enough are smaller, systematics of 3 to 9 %."""
 HARMONICS = (1 / 3, 1 / 2, 2 / 3, 1.0, 3 / 2, 2.0, 3.0)
-"""What is left of a signal has these multiples of its period."""
-APART = 0.2
-"""A second period is further than this in ln from all of them."""
+"""What is left of a signal has these multiples of its period: harmonics, their ratios, and what it is a harmonic of."""
+SAME, APART = 0.2, 0.12
+"""A second period is further than this in ln from the first, as latitudes of one star may differ, and from the other
+multiples, beside which lies what is left of their wings (chosen)."""
+_WIDTHS = np.where(np.array(HARMONICS) == 1, SAME, APART)
 
 
 class Second(NamedTuple):
@@ -81,8 +83,9 @@ def second_signals(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, co
     lessened = [less(stars[i], signal) for i, signal in zip(members.tolist(), other.signal, strict=True)]
     again = search_stars(padded(lessened, size), len(lessened), spec, config)
     first = fit_one_signal(lessened, again, spec, config, size)
-    same = np.abs(np.log(first.best.prot / fit.best.prot[members])) < APART
-    swapped = same & (other.best.amplitude > first.best.amplitude)
+    same = np.abs(np.log(first.best.prot / fit.best.prot[members])) < SAME
+    carried = [spread([stars[i] for i in members.tolist()], one.signal) for one in (first, other)]
+    swapped = same & (carried[1] > carried[0])
     for fits, others, chosen in ((first, other, same & ~swapped), (other, first, swapped)):
         some = members[chosen]
         theirs = jax.tree.map(lambda a, chosen=chosen: a[chosen], fits)
@@ -109,10 +112,27 @@ def less(star: Measurements, signal: np.ndarray) -> Measurements:
     return kept._replace(flux=kept.flux - CubicSpline(middle, flux)(kept.time))
 
 
+def spread(stars: Sequence[Measurements], signals: np.ndarray) -> np.ndarray:
+    """Standard deviation of fitted signals, as of `less`, within their light curves [relative flux], shape (n,).
+
+    A fit's amplitude is that of the process, and may be any that could have made the one wave that was seen.
+    """
+    seen = [
+        flux[(time >= star.time[0]) & (time <= star.time[-1])]
+        for star, (time, flux) in zip(stars, signals, strict=True)
+    ]
+    return np.array([float(np.std(flux)) for flux in seen])
+
+
 def _apart(searched: Searched, prot: np.ndarray, periods: np.ndarray) -> Searched:
     """The same without the periods that the first signal, `prot` [d], may have left; shapes (n,) and (P,)."""
-    away = np.abs(np.log(periods[None, :, None] / (prot[:, None, None] * np.array(HARMONICS)))).min(axis=-1)
-    return searched._replace(gain=np.where(away > APART, searched.gain, -np.inf))
+    return searched._replace(gain=np.where(_unlike(periods, prot[:, None]), searched.gain, -np.inf))
+
+
+def _unlike(period: np.ndarray, prot: np.ndarray) -> np.ndarray:
+    """Whether periods [d] are none that a signal of period `prot` [d] may leave; shapes are broadcast."""
+    away = np.abs(np.log(period[..., None] / (prot[..., None] * np.array(HARMONICS))))
+    return np.asarray((away > _WIDTHS).all(axis=-1))
 
 
 def _amplitudes(searched: Searched, stars: Sequence[Measurements], spec: BucketSpec) -> np.ndarray:
@@ -124,7 +144,6 @@ def _amplitudes(searched: Searched, stars: Sequence[Measurements], spec: BucketS
 
 def _is_second(other: Fit, prot: np.ndarray, stars: Sequence[Measurements], share: np.ndarray) -> np.ndarray:
     """Which fits to what first signals of periods `prot` [d] left are signals of their own, shape (n,)."""
-    away = np.abs(np.log(other.best.prot[:, None] / (prot[:, None] * np.array(HARMONICS)))).min(axis=1)
     columns = {
         "rotating_share": share,
         "baseline": np.array([float(np.ptp(star.time)) for star in stars]),
@@ -132,4 +151,4 @@ def _is_second(other: Fit, prot: np.ndarray, stars: Sequence[Measurements], shar
         "n_life_rot": other.best.n_life_rot,
     }
     known = np.array([bool(np.isfinite(signal).all()) for signal in other.signal])
-    return known & (away > APART) & (other.gain >= LEAST_GAIN) & ~no_rotation(columns)
+    return known & _unlike(other.best.prot, prot) & (other.gain >= LEAST_GAIN) & ~no_rotation(columns)

@@ -16,6 +16,9 @@ MOST_BOXES = 1e5
 """Shortest boxes in the time that is compared, those of 22 years: what is longer is taken with the gaps as the grid
 closes them, and is not compared if it is longer even so.  The trial periods are a few times as many."""
 
+MULTIPLES = np.arange(1.0, 5.0)
+"""Dips that repeat with so many times the best trial period are tried as well, once boxes have won."""
+
 
 class Box(NamedTuple):
     """Periodic dips.
@@ -149,8 +152,12 @@ def winning_box(time: np.ndarray, flux: np.ndarray, prot: float, shortest_box: f
     left = np.mean((y - box) ** 2)
     if not left < min(_left_by_harmonics(time, y, p) for p in (prot, found.period[best])):
         return None
-    period, duration, epoch = map(float, where)
-    return Box(period, duration, float(found.depth[best]), epoch)
+    # Of a wrong rotation the trial periods may end below the dips' own, of which fractions win as well.
+    periods = float(found.period[best]) * MULTIPLES
+    found = search.power(periods[periods <= np.ptp(time) / 2], durations, method="fast", oversample=3)
+    best = int(np.argmax(found.power))
+    numbers = (found.period[best], found.duration[best], found.depth[best], found.transit_time[best])
+    return Box(*map(float, numbers))
 
 
 def _trial_periods(span: float, prot: float, durations: np.ndarray) -> np.ndarray:
