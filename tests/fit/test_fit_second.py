@@ -11,7 +11,7 @@ from spotcat.config import FitConfig
 from spotcat.fit.buckets import choose_bucket, grid_stars
 from spotcat.fit.engine import fit_stars
 from spotcat.fit.levels import Searched
-from spotcat.fit.second import APART, HARMONICS, _apart, less
+from spotcat.fit.second import APART, HARMONICS, SAME, _apart, less
 
 CONFIG = FitConfig()
 TIME = np.arange(300) * 0.5
@@ -71,7 +71,8 @@ def test_harmonics_of_the_first_are_never_searched() -> None:
     periods = np.geomspace(0.5, 75, 256)
     searched = Searched(*(np.zeros((1, periods.size)) for _ in Searched._fields))
     gain = _apart(searched, np.array([6.0]), periods).gain[0]
-    near = np.min([np.abs(np.log(periods / (6.0 * ratio))) for ratio in HARMONICS], axis=0) <= APART
+    widths = [SAME if ratio == 1 else APART for ratio in HARMONICS]
+    near = np.any([np.abs(np.log(periods / (6.0 * r))) <= w for r, w in zip(HARMONICS, widths, strict=True)], axis=0)
     assert np.isneginf(gain[near]).all()
     assert (gain[~near] == 0).all()
     for ratio in (1 / 3, 1 / 2, 1.0, 2.0, 3.0):
