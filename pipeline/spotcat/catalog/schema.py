@@ -102,9 +102,7 @@ COLUMNS: tuple[Column, ...] = (
     _number("p_ls", "d", "time.period", "Period of the highest Lomb-Scargle peak"),
     _number("p_acf", "d", "time.period", "Period of the autocorrelation function"),
     _number("lnl_rotation", "", "stat.likelihood", "Penalised ln likelihood gain of rotation over none"),
-    _number(
-        "false_alarm", "", "stat.probability", "Probability that a star without rotation has as much evidence of one"
-    ),
+    _number("false_alarm", "", "stat.probability", "Probability of as much evidence without a rotation"),
     _number("reliability", "", "stat.probability", "Probability that neither noise nor a wrong mode made prot"),
     _number("rotating_share", "", "src.var.amplitude;arith.ratio", "Share of rotation in what is not white noise"),
     Column("rotating", "i1", "", "meta.code;src.var", "Whether rotation was detected", 0),
