@@ -132,10 +132,9 @@ class FitConfig:
     """Stars fitted together; also the size of a chunk."""
     detection: float = 3.0
     """Least log-likelihood gain over no rotation of a detection."""
-    false_alarm: float = 0.008
-    """Largest probability that a star without rotation has as much evidence of one; less than the one in a hundred that
-    is promised, so that chance seldom takes it above."""
-    reliability: float = 0.8
+    false_alarm: float = 0.01
+    """Largest probability that a star without rotation has as much evidence of one."""
+    reliability: float = 0.85
     """Least probability that the period is right for the rotation to count as detected."""
     calibration: str = ""
     """Table of ``spotcat check calibrate``, learnt with these settings; the one that comes with spotcat if empty."""
