@@ -32,8 +32,10 @@ RIDGE = 1e-3
 """Keeps the regression finite where all periods are right."""
 ALARM_EVIDENCE = tuple(0.25 * i for i in range(-32, 33))
 """Ln odds at which the false-alarm probability is tabulated."""
-STEEPEST = -0.2
+SHALLOWEST = -0.2
 """The tail falls by this at least, in ln for each unit of evidence."""
+TAIL = 20
+"""The largest evidences of stars without rotation that tell how the tail falls."""
 FEW = 10
 """Where fewer stars have as much evidence, the fraction is taken from an exponential through those before."""
 
@@ -121,14 +123,18 @@ def _logistic(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def _ln_alarm(evidence: np.ndarray) -> tuple[float, ...]:
-    """Logarithm of the fraction with at least each evidence, an exponential tail where fewer than `FEW` have."""
+    """Logarithm of the fraction with at least each evidence, an exponential tail where fewer than `FEW` have.
+
+    The tail falls with the mean excess of the `TAIL` largest over the least of them, the maximum of its likelihood
+    (Pickands 1975, Ann. Stat. 3, 119, for a shape of 0).
+    """
     counts = np.array([np.sum(evidence >= x) for x in ALARM_EVIDENCE], float)
     fraction = np.log(np.maximum(counts, 1) / evidence.size)
-    known = max(int(np.sum(counts >= FEW)), 2)
+    known = max(int(np.sum(counts >= FEW)), 1)
+    largest = np.sort(evidence[np.isfinite(evidence)])[-TAIL:]
+    excess = float(np.mean(largest - largest[0])) if largest.size > 1 else np.inf
     x = np.array(ALARM_EVIDENCE)
-    # The tail falls as the last factor of ten of the known stars does: all of them tell of noise of other kinds.
-    first = min(int(np.sum(counts >= 10 * counts[known - 1])), known - 2)
-    slope = min((fraction[known - 1] - fraction[first]) / (x[known - 1] - x[first]), STEEPEST)
+    slope = min(-1 / max(excess, 1e-9), SHALLOWEST)
     tail = fraction[known - 1] + slope * (x[known:] - x[known - 1])
     return tuple(float(f"{v:.4g}") for v in [*fraction[:known], *tail])
 

@@ -25,9 +25,10 @@ from spotcat.verdict.decision import no_rotation
 
 LEAST_GAIN = 10.0
 """Gain [ln likelihood] from which on there is a first signal to take away, or a second in what it leaves (chosen)."""
-LEAST_AMPLITUDE = 0.1
+LEAST_AMPLITUDE = 0.25
 """A second signal of a smaller part of the first one's amplitude is not fitted: it changes nothing of the first, and in
-real light curves of simulated single rotators nearly all that gain enough are smaller, systematics of 3 to 9 %."""
+real light curves of simulated single rotators nearly all that gain enough are smaller, systematics of 3 to 9 %.  To fit
+all would nearly double the cost of four years."""
 HARMONICS = (1 / 3, 1 / 2, 2 / 3, 1.0, 3 / 2, 2.0, 3.0)
 """What is left of a signal has these multiples of its period: harmonics, their ratios, and what it is a harmonic of."""
 SAME, APART = 0.2, 0.12
