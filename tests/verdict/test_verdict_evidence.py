@@ -7,7 +7,7 @@ import pytest
 
 from spotcat.config import FitConfig
 from spotcat.verdict.calibration import N_EVIDENCE, calibrated, evidence_features, shipped
-from spotcat.verdict.decision import detected
+from spotcat.verdict.decision import detected, outside
 
 
 def alike(**columns: list[float]) -> dict[str, np.ndarray]:
@@ -48,3 +48,10 @@ def test_evidence_decides_between_stars_of_one_gain() -> None:
     config = FitConfig()
     gain = np.array([12.0, 12.0, 2.0])
     assert detected(gain, np.array([1e-4, 0.2, 1e-4]), np.full(3, 0.95), config).tolist() == [True, False, False]
+
+
+def test_a_period_beyond_the_search_is_none() -> None:
+    """A climb may leave the periods of the search; what it finds there is a slope, not a maximum among them."""
+    periods = np.geomspace(0.2, 13.0, 64)
+    peq = np.array([0.15, 0.195, 0.199, 5.0, 13.2, 14.0, np.nan])
+    assert outside(peq, periods).tolist() == [True, True, False, False, False, True, False]

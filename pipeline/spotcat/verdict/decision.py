@@ -90,7 +90,8 @@ def verdict(columns: Mapping[str, np.ndarray], fitted: Fitted, seen: Seen, confi
     dips = _dips_left(columns, fitted, seen)
     told |= {f"dip_{name}": getattr(seen.dips, name) for name in ("period", "duration", "depth")}
     steps = stepping(fine, seen.dt, gain >= config.detection)
-    told["reliability"] = np.where(dips | steps | no_rotation({**columns, **told}), 0.0, told["reliability"])
+    refused = dips | steps | no_rotation({**columns, **told}) | outside(columns["peq"], periods)
+    told["reliability"] = np.where(refused, 0.0, told["reliability"])
     told["rotating"] = detected(gain, told["false_alarm"], told["reliability"], config).astype(np.int8)
     known = {**columns, **told}
     memory = np.where(coarse.reach < coarse.mask.shape[1], coarse.reach * seen.coarse_dt, np.inf)
@@ -105,6 +106,19 @@ def verdict(columns: Mapping[str, np.ndarray], fitted: Fitted, seen: Seen, confi
     told["flags"] |= np.int32(Flag.UNCALIBRATED if differences(table, config) else 0)
     told["reason"] = np.array([Status(s).words for s in told["status"]])
     return told
+
+
+def outside(peq: np.ndarray, periods: np.ndarray) -> np.ndarray:
+    """Which fits have left the periods of the search: the best one may be further out.
+
+    Args:
+        peq: equatorial periods [d], shape (n,).
+        periods: of the search [d], ascending.
+
+    Returns:
+        Truth values, shape (n,).
+    """
+    return np.asarray((peq * THRESHOLDS.edge < periods[0]) | (peq > THRESHOLDS.edge * periods[-1]))
 
 
 def _dips_left(columns: Mapping[str, np.ndarray], fitted: Fitted, seen: Seen) -> np.ndarray:
