@@ -29,6 +29,9 @@ LEAST_AMPLITUDE = 0.25
 """A second signal of a smaller part of the first one's amplitude is not fitted: it changes nothing of the first, and in
 real light curves of simulated single rotators nearly all that gain enough are smaller, systematics of 3 to 9 %.  To fit
 all would nearly double the cost of four years."""
+LONGEST = 0.5
+"""A second period is no longer than this part of the longest segment: slower ones are what spots do without rotating,
+and drifts from one offset to the next (chosen, as in ``verdict.calibration.evidence_features``)."""
 HARMONICS = (1 / 3, 1 / 2, 2 / 3, 1.0, 3 / 2, 2.0, 3.0)
 """What is left of a signal has these multiples of its period: harmonics, their ratios, and what it is a harmonic of."""
 SAME, APART = 0.2, 0.12
@@ -70,6 +73,8 @@ def second_signals(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, co
     rest = [less(stars[i], fit.signal[i]) for i in clear.tolist()]
     periods = spec.periods(config)
     searched = _apart(search_stars(padded(rest, size), len(rest), spec, config), fit.best.prot[clear], periods)
+    longest = np.array([longest_segment(star) for star in rest])
+    searched = searched._replace(gain=np.where(periods < LONGEST * longest[:, None], searched.gain, -np.inf))
     worth = _amplitudes(searched, rest, spec) >= LEAST_AMPLITUDE * fit.best.amplitude[clear]
     likely = np.flatnonzero((searched.gain.max(axis=1) >= LEAST_GAIN) & worth)
     if not likely.size:
@@ -123,6 +128,11 @@ def spread(stars: Sequence[Measurements], signals: np.ndarray) -> np.ndarray:
         for star, (time, flux) in zip(stars, signals, strict=True)
     ]
     return np.array([float(np.std(flux)) for flux in seen])
+
+
+def longest_segment(star: Measurements) -> float:
+    """Time [d] that the longest segment of a light curve lasts."""
+    return max(float(np.ptp(star.time[star.segment == number])) for number in np.unique(star.segment))
 
 
 def _apart(searched: Searched, prot: np.ndarray, periods: np.ndarray) -> Searched:

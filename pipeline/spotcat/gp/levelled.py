@@ -9,6 +9,10 @@ MOSTLY_LINES = 0.8
 segment a line explains 6 / pi^2 at most, of one with 0.87 of a cycle as much as this."""
 
 
+ROUNDING = 1e-12
+"""Of lines alone less than this part of the variance is left."""
+
+
 def levelled(y: np.ndarray, segment: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Gridded flux without the mean of each segment, and without its line where lines are nearly all there is.
 
@@ -24,7 +28,10 @@ def levelled(y: np.ndarray, segment: np.ndarray, mask: np.ndarray) -> np.ndarray
     across, along = (np.bincount(segment, values * bent) for values in (flat, bent))
     slope = across / np.maximum(along, 1e-300)
     explained, power = float(np.sum(slope * across)), float(flat @ flat)
-    return flat - slope[segment] * bent if explained > MOSTLY_LINES * power else flat
+    if explained <= MOSTLY_LINES * power:
+        return flat
+    # What rounding leaves of nothing but lines is no flux.
+    return flat - slope[segment] * bent if power - explained > ROUNDING * power else np.zeros_like(flat)
 
 
 def _centred(values: np.ndarray, segment: np.ndarray, mask: np.ndarray) -> np.ndarray:
