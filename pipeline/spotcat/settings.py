@@ -132,8 +132,9 @@ class FitConfig:
     """Stars fitted together; also the size of a chunk."""
     detection: float = 3.0
     """Least log-likelihood gain over no rotation of a detection."""
-    false_alarm: float = 0.01
-    """Largest probability that a star without rotation has as much evidence of one."""
+    false_alarm: float = 0.006
+    """Largest probability that a star without rotation has as much evidence of one; less than the one in a hundred that
+    is promised, so that chance seldom takes it above."""
     reliability: float = 0.85
     """Least probability that the period is right for the rotation to count as detected."""
     calibration: str = ""
