@@ -75,7 +75,8 @@ def second_signals(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, co
     searched = _apart(search_stars(padded(rest, size), len(rest), spec, config), fit.best.prot[clear], periods)
     longest = np.array([longest_segment(star) for star in rest])
     searched = searched._replace(gain=np.where(periods < LONGEST * longest[:, None], searched.gain, -np.inf))
-    worth = _amplitudes(searched, rest, spec) >= LEAST_AMPLITUDE * fit.best.amplitude[clear]
+    carried = spread([stars[i] for i in clear.tolist()], fit.signal[clear])
+    worth = _amplitudes(searched, rest, spec) >= LEAST_AMPLITUDE * carried
     likely = np.flatnonzero((searched.gain.max(axis=1) >= LEAST_GAIN) & worth)
     if not likely.size:
         return second
@@ -90,8 +91,8 @@ def second_signals(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, co
     again = search_stars(padded(lessened, size), len(lessened), spec, config)
     first = fit_one_signal(lessened, again, spec, config, size)
     same = np.abs(np.log(first.best.prot / fit.best.prot[members])) < SAME
-    carried = [spread([stars[i] for i in members.tolist()], one.signal) for one in (first, other)]
-    swapped = same & (carried[1] > carried[0])
+    one, two = (spread([stars[i] for i in members.tolist()], each.signal) for each in (first, other))
+    swapped = same & (two > one)
     for fits, others, chosen in ((first, other, same & ~swapped), (other, first, swapped)):
         some = members[chosen]
         theirs = jax.tree.map(lambda a, chosen=chosen: a[chosen], fits)
