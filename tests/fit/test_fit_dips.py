@@ -42,7 +42,6 @@ def test_a_rotator_with_transits_has_its_own_period_and_is_flagged() -> None:
     np.testing.assert_allclose(with_dips["dip_duration"], 0.2, rtol=0.3)
     assert np.all(with_dips["flags"] & Flag.ECLIPSES_SUSPECTED)
     # As much speaks for the rotation as without transits, but for what was lost within them.
-    # A part of the measurements is lost with the transits.
     np.testing.assert_allclose(with_dips["lnl_rotation"], found["lnl_rotation"][1::2], rtol=0.4)
     assert not np.any(found["flags"][1::2] & Flag.ECLIPSES_SUSPECTED)
     assert np.isnan(found["dip_period"][1::2]).all()

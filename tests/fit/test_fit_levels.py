@@ -10,7 +10,6 @@ from fit_samples import THETA, Star, simulate, within
 
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import choose_bucket, grid_stars
-from spotcat.fit.climb import LN_WHITE_MIN
 from spotcat.fit.confirm import GridStar, exact_derivatives
 from spotcat.fit.engine import fit_stars
 from spotcat.fit.envelopes import UPDATES, best_envelopes, envelope_values
@@ -19,6 +18,7 @@ from spotcat.fit.refine import whittle_derivatives
 from spotcat.fit.search import make_bank, search
 from spotcat.gp.composite import covariance, red_rows
 from spotcat.gp.grid import BINS_PER_PERIOD, fullest
+from spotcat.gp.layout import LN_WHITE_MIN
 from spotcat.gp.whittle import expected_power, negative_log_likelihood, periodogram, profiled_powers
 
 CONFIG = FitConfig()

@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 from spotcat.config import FitConfig, Spots
-from spotcat.fit.climb import LN_WHITE_MIN
 from spotcat.gp.composite import covariance_jacobian, covariance_of, shape_of, spot_levels, support_steps
 from spotcat.gp.grid import Grid
 from spotcat.gp.kernel import rotation_of
-from spotcat.gp.layout import Layout
+from spotcat.gp.layout import LN_WHITE_MIN, Layout
 from spotcat.gp.likelihood import log_likelihood
 from spotcat.star.envelope import Envelope
 from spotcat.star.latitude import latitude_nodes

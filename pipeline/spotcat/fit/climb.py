@@ -21,6 +21,7 @@ from spotcat.gp.layout import KAPPA_MAX, LN_WHITE_MIN, N_RED, Layout
 FIRST_DAMPING = 0.5
 PERIOD_BOX = 0.25
 """A mode may move this far in ln P."""
+
 Derivatives = Callable[[Array], tuple[Array, Array, Array]]
 """Negative log-posterior, its gradient and a curvature at some parameters."""
 

@@ -101,7 +101,7 @@ def _fit_again(
 
 
 def _dips(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig) -> Dips:
-    grid = spec.finest_grid if spec.finest else spec.whole
+    grid = spec.finest_grid
     levels = fit.theta[:, spec.layout(config).levels]
     return dipping(grid_stars(stars, grid), grid.dt, fit.best.prot, fit.best.spot_lifetime, levels)
 

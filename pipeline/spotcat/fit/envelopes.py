@@ -12,11 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from spotcat.fit.climb import LN_WHITE_MIN
 from spotcat.fit.lanes import map_lanes
 from spotcat.gp.composite import binned_rotation, envelope_row, red_rows, spot_levels
 from spotcat.gp.kernel import harmonic_covariances
-from spotcat.gp.layout import N_SHAPE, Layout
+from spotcat.gp.layout import LN_WHITE_MIN, N_SHAPE, Layout
 from spotcat.gp.priors import negative_log_prior
 from spotcat.gp.whittle import Periodogram, expected_power, negative_log_likelihood, profiled_powers
 from spotcat.star.survey import envelope_of
