@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,24 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = value
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_programs() -> Iterator[None]:
+    """Forget compiled programs before the process has as many pieces of memory as Linux allows.
+
+    XLA maps each program several times, and crashes when it may not.  The tests of one process compile some thousands.
+    """
+    yield
+    with suppress(OSError):
+        most = int(Path("/proc/sys/vm/max_map_count").read_text())
+        with Path("/proc/self/maps").open("rb") as maps:
+            held = sum(1 for _ in maps)
+        if held > most / 4:
+            import jax
+
+            jax.clear_caches()
+            gc.collect()
 
 
 @pytest.fixture(scope="session")
