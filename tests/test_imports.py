@@ -18,8 +18,9 @@ from spotcat.run.fingerprint import closure
 
 PACKAGE = Path(spotcat.__file__).parent
 
-EVERYWHERE = {"config", "status", "text"}
+EVERYWHERE = {"config", "scatter", "status", "text"}
 ARROWS: dict[str, set[str]] = {
+    "scatter": set(),
     "status": set(),
     "text": set(),
     "atomic": {"status"},

@@ -99,7 +99,7 @@ def _too_few_points(folder: Path) -> dict[str, object]:
 def _no_such_star(folder: Path) -> dict[str, object]:
     write_backgrounds(folder, NAMES[:3])
     kinds = folder.parent / "kinds.csv"
-    kinds.write_text("name,kind\nstar0,rotator\nelsewhere,negative\n")
+    kinds.write_text("name,kind\nstar0,unknown\nelsewhere,negative\n")
     return {"background_kinds": str(kinds)}
 
 
@@ -137,7 +137,7 @@ def _empty(folder: Path) -> dict[str, object]:
         (_no_readable_file, r"check.backgrounds: no file can be read as a light curve \(.*: "),
         (_too_few_points, r"every background has fewer valid measurements than fit.min_points = 50 \(most has star"),
         (_no_such_star, r"kinds.csv: calls none of the stars of check.backgrounds \(star0, star1, star2\) negative"),
-        (_no_table, "kinds.csv: no table with the columns name and kind"),
+        (_no_table, "kinds.csv: no column 'kind'; check.background_kinds is a table with the columns name and kind"),
         (_missing_table, "nowhere.csv: cannot be read"),
         (_of_another_mission, "no star for the set kepler-real in the half of `check recovery`; it takes light curves"),
         (_unknown_set, "no simulated set 'sektor-real'; did you mean 'sector-real'"),

@@ -116,7 +116,7 @@ def published_period(table: Mapping[str, Published], name: str) -> float | None:
 
 
 def read_labelled(path: str | Path) -> list[Labelled] | None:
-    """Stars whose kind is known, from a table with the columns ``name``, ``kind`` and ``period_d`` [d].
+    """Stars whose kind is known, from a table with the columns ``name``, ``kind`` and, for rotators, ``period_d`` [d].
 
     Args:
         path: the table: CSV, or any format that astropy tells from its name or its bytes.
@@ -131,10 +131,10 @@ def read_labelled(path: str | Path) -> list[Labelled] | None:
     columns, lines = _columns(path)
     if "kind" not in columns:
         return None
-    wanted = ("name", "kind", "period_d")
-    _need(path, columns, wanted)
+    _need(path, columns, ("name", "period_d") if "rotator" in columns["kind"] else ("name",))
+    periods = columns.get("period_d", [None] * len(lines))
     found: dict[str, Labelled] = {}
-    for line, name, kind, period in zip(lines, *(columns[column] for column in wanted), strict=True):
+    for line, name, kind, period in zip(lines, columns["name"], columns["kind"], periods, strict=True):
         star = Labelled(str(name or "").strip(), str(kind or "").strip(), _number(period))
         if not star.name:
             raise InputError(f"{path}: line {line}: the star has no name")

@@ -5,7 +5,6 @@ A star belongs to one of two halves by its name alone: what a calibration learns
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import re
 from collections import Counter
@@ -17,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spotcat.catalog.index import plain_name
+from spotcat.catalog.published import read_labelled
 from spotcat.config import CleanConfig, InputConfig, Recipe
 from spotcat.ingest.clean import CleanCurve, Refusal
 from spotcat.ingest.daycount import BKJD, FULL, MJD, MODIFIED, kind_of
@@ -156,16 +156,10 @@ def _of_kind(stars: Sequence[StarFiles], path: str) -> list[StarFiles]:
     Raises:
         InputError: the table cannot be read, or none of the stars is.
     """
-    try:
-        with Path(system_path(path)).open(newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.DictReader(stream, skipinitialspace=True))
-    except OSError as error:
-        raise InputError(f"check.background_kinds: {path}: cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"check.background_kinds: {path}: not a CSV file ({error})") from None
-    if not rows or not {"name", "kind"} <= rows[0].keys():
-        raise InputError(f"check.background_kinds: {path}: no table with the columns name and kind")
-    negative = {plain_name(row["name"] or "") for row in rows if (row["kind"] or "").strip() == NEGATIVE}
+    kinds = read_labelled(system_path(path))
+    if kinds is None:
+        raise InputError(f"{path}: no column 'kind'; check.background_kinds is a table with the columns name and kind")
+    negative = {plain_name(star.name) for star in kinds if star.kind == NEGATIVE}
     kept = [star for star in stars if plain_name(star.identity.name) in negative]
     if not kept:
         names = listed(star.identity.name for star in stars)

@@ -19,6 +19,7 @@ import numpy as np
 from scipy.ndimage import median_filter, uniform_filter1d
 
 from spotcat.check.backgrounds import Piece
+from spotcat.scatter import sigma_about
 
 BLOCK = (0.7, 1.3)
 """Lengths of blocks [d]: about a day, but of no regular length, which would be a period of its own."""
@@ -30,8 +31,6 @@ ENDS = 1 / 24
 FEATURE = 0.15
 """Cuts move by up to so much [d] to where the flux is nearest to its running median of twice that, so that no flare or
 dip is cut in two."""
-
-_MAD_TO_SIGMA = 1.4826
 
 
 class Scrambled(NamedTuple):
@@ -89,7 +88,7 @@ def scramble(piece: Piece, rng: np.random.Generator) -> Scrambled:
 def point_scatter(piece: Piece) -> float:
     """Robust standard deviation of the noise from point to point, of one point."""
     same = np.diff(piece.segment) == 0
-    return float(_MAD_TO_SIGMA * np.median(np.abs(np.diff(piece.flux)[same])) / np.sqrt(2)) if same.any() else 0.0
+    return float(sigma_about(np.diff(piece.flux)[same], 0.0) / np.sqrt(2))
 
 
 def _blocks(piece: Piece, own: np.ndarray, rng: np.random.Generator) -> list[_Block]:

@@ -21,6 +21,7 @@ from spotcat.check.scramble import scramble
 from spotcat.check.simulate import TRUTH_COLUMNS, SimulatedStar, truth_table, write_light_curve, written_once
 from spotcat.check.sources import Source, draw
 from spotcat.config import Recipe, SimulateConfig
+from spotcat.scatter import sigma_of
 from spotcat.status import InputError
 from spotcat.text import system_path
 
@@ -35,8 +36,6 @@ FEWEST_CYCLES = 2.5
 DARKEST = 0.5
 """Spots hide no more of a star's light than this; a background that scatters much gets a smaller amplitude."""
 MANIFEST = "manifest.csv"
-
-_MAD_TO_SIGMA = 1.4826
 
 
 class RealStar(NamedTuple):
@@ -188,8 +187,8 @@ def _observed(star: Source, background: Background) -> np.ndarray:
 def grid_scatter(background: Background, max_points: int) -> float:
     """Robust standard deviation of a background on a grid such as the fit uses, each segment divided by its median.
 
-    The grid's step is the cadence, or what `max_points` leave of the time that is covered, and 1.4826 times the median
-    absolute deviation of the bins' means is taken: outliers and flares, which the cleaning finds, count for little.
+    The grid's step is the cadence, or what `max_points` leave of the time that is covered.  Outliers and flares, which
+    the cleaning finds, count for little.
     """
     step = max(background.cadence, background.length / max_points)
     means = []
@@ -200,7 +199,7 @@ def grid_scatter(background: Background, max_points: int) -> float:
             _, place = np.unique(np.floor((piece.time[own] - piece.time[0]) / step), return_inverse=True)
             means.append(np.bincount(place, flux) / np.bincount(place))
     bins = np.concatenate(means)
-    return float(_MAD_TO_SIGMA * np.median(np.abs(bins - np.median(bins))) or np.std(bins))
+    return sigma_of(bins) or float(np.std(bins))
 
 
 def _write(star: RealStar, folder: Path) -> list[str]:

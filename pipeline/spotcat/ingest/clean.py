@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from spotcat.scatter import sigma_about
 from spotcat.status import Status
 
 MIN_POINTS = 3
@@ -22,7 +23,6 @@ _MIN_ERROR = 1e-3
 _MAX_REPEATS = 30
 """More equal fluxes in a row than this are hardly measurements of a star."""
 _MAX_SEGMENTS = np.iinfo(np.int16).max
-_MAD_TO_SIGMA = 1.4826
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ def _errors(flux: np.ndarray, flux_err: np.ndarray | None) -> tuple[np.ndarray, 
     if not bad.any():
         return errors, False
     steps = np.diff(flux.astype(np.float64))
-    scatter = _MAD_TO_SIGMA * np.median(np.abs(steps))
+    scatter = sigma_about(steps, 0.0)
     # More than half of a coarsely digitised flux may repeat its neighbour.
     errors[bad] = (scatter or np.std(steps)) / np.sqrt(2)
     return errors, True

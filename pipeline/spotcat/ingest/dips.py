@@ -6,7 +6,8 @@ import numpy as np
 from scipy.ndimage import median_filter
 
 from spotcat.config import CleanConfig
-from spotcat.ingest.trend import HOUR, Bins, from_trend, sigma_of, stretches
+from spotcat.ingest.trend import HOUR, Bins, from_trend, stretches
+from spotcat.scatter import sigma_of
 from spotcat.status import LeftOut
 
 MAX_OUTLIERS, CROWD = 2, 0.1

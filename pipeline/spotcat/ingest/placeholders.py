@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from spotcat.ingest.clean import RawCurve
+from spotcat.scatter import sigma_of
 
-_MAD_TO_SIGMA = 1.4826
 _MANY = 3
 """A number that is no usual one must come so often."""
 _FAR, _OFF = 10.0, 3.0
@@ -63,7 +63,7 @@ def stray_values(flux: np.ndarray) -> np.ndarray:
     middle = np.median(rest)
     others = wide[~usual]
     step = np.min(np.diff(others)) if others.size > 1 else 0.0
-    scale = max(_MAD_TO_SIGMA * float(np.median(np.abs(rest - middle))), float(step))
+    scale = max(sigma_of(rest), float(step))
     off = np.abs(wide - middle)
     gap = _distance(wide, others)
     alone = gap > _ALONE * off

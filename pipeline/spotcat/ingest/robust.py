@@ -11,7 +11,8 @@ from scipy.ndimage import binary_dilation, median_filter
 
 from spotcat.config import CleanConfig
 from spotcat.ingest.dips import CROWD, MAX_OUTLIERS, lonely_points, mark_dips
-from spotcat.ingest.trend import HOUR, Bins, from_trend, sigma_of, stretches
+from spotcat.ingest.trend import HOUR, Bins, from_trend, stretches
+from spotcat.scatter import sigma_of
 from spotcat.status import LeftOut
 
 _FEWEST = 50

@@ -9,12 +9,12 @@ import numpy as np
 from scipy.ndimage import median_filter
 from scipy.signal import savgol_filter
 
+from spotcat.scatter import sigma_of
 from spotcat.status import LeftOut
 
 HOUR = 1 / 24
 """Width [d] of the bins in which faint flares and dips are sought."""
 
-_MAD_TO_SIGMA = 1.4826
 _PAUSE = 0.3
 """A pause longer than this [d] ends a stretch: pointing, focus and temperature may differ after it."""
 _BIN = 1 / 96
@@ -45,11 +45,6 @@ def stretches(time: np.ndarray, why: np.ndarray, cadence: float) -> Iterator[np.
     used = np.flatnonzero(why == LeftOut.USED)
     if used.size:
         yield from np.split(used, np.flatnonzero(np.diff(time[used]) > max(_PAUSE, 5 * cadence)) + 1)
-
-
-def sigma_of(values: np.ndarray) -> float:
-    """Standard deviation of a normal distribution with the median absolute deviation of some values."""
-    return _MAD_TO_SIGMA * float(np.median(np.abs(values - np.median(values)))) if values.size else 0.0
 
 
 def from_trend(time: np.ndarray, flux: np.ndarray, cadence: float, window: float) -> np.ndarray | None:
