@@ -9,7 +9,7 @@ from __future__ import annotations
 import faulthandler
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TextIO, TypeVar
 
 from spotcat.atomic import writing
 from spotcat.run.environment import adopt
@@ -21,14 +21,31 @@ R = TypeVar("R")
 
 
 class Terms(NamedTuple):
-    """How a call is made: it may take so many seconds (0 is any), and JAX computes on cpu or cuda."""
+    """How a call is made.
+
+    Attributes:
+        seconds: that each batch of it may take; 0 is any.
+        platform: cpu or cuda, what JAX computes on.
+        cache: where its site keeps compiled programs.
+    """
 
     seconds: int
     platform: str
+    cache: str = ""
+
+
+class _Watch(NamedTuple):
+    """What this process is watched with: seconds, and the file for its stacks."""
+
+    seconds: int
+    stream: TextIO
+
+
+_watch: list[_Watch] = []
 
 
 def guarded(terms: Terms, fn: Callable[[Path, Chunk], R], run_folder: Path, chunk: Chunk) -> R | WorkerDied[Chunk]:
-    """Call a function on a chunk in the environment that it needs; this process ends if that takes too long.
+    """Call a function on a chunk in the environment that it needs; this process ends if a batch takes too long.
 
     A call that hung once is not made again before `forget`: each attempt costs a worker the whole time.
 
@@ -41,7 +58,7 @@ def guarded(terms: Terms, fn: Callable[[Path, Chunk], R], run_folder: Path, chun
     Raises:
         RunError: the run folder cannot be written, or this worker sees other workers' GPUs or none.
     """
-    adopt(RunFolder(run_folder), terms.platform)
+    adopt(RunFolder(run_folder), terms.platform, terms.cache)
     if not terms.seconds:
         return fn(run_folder, chunk)
     traces = _traces(RunFolder(run_folder), chunk)
@@ -51,12 +68,20 @@ def guarded(terms: Terms, fn: Callable[[Path, Chunk], R], run_folder: Path, chun
         traces.parent.mkdir(exist_ok=True)
         stream = traces.open("w", encoding="utf-8")
     with stream:
-        faulthandler.dump_traceback_later(terms.seconds, exit=True, file=stream)
+        _watch.append(_Watch(terms.seconds, stream))
         try:
+            begin_batch()
             return fn(run_folder, chunk)
         finally:
             faulthandler.cancel_dump_traceback_later()
+            _watch.pop()
             traces.unlink(missing_ok=True)
+
+
+def begin_batch() -> None:
+    """From here on a guarded call may take its time again."""
+    for watch in _watch[-1:]:
+        faulthandler.dump_traceback_later(watch.seconds, exit=True, file=watch.stream)
 
 
 def hung(folder: RunFolder, chunk: Chunk) -> str:
