@@ -86,12 +86,13 @@ class Program:
 
     def _cache_size(self) -> int:
         """For how many shapes this process has it; named as that of ``jax.jit``."""
-        return len(self._ready) + self.jit._cache_size()
+        return len(self._ready) + (self._alone._cache_size() if self._alone else 0)
 
     def clear_cache(self) -> None:
         """Forget what is compiled."""
         self._ready.clear()
-        self.jit.clear_cache()
+        if self._alone:
+            self._alone.clear_cache()
 
     def _obtained(self, folder: Path, key: Any, leaves: list[Any]) -> Callable[..., Any]:
         """The program for some arguments: read, or else compiled and written."""

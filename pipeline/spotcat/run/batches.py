@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import faulthandler
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
-from spotcat.run.watchdog import begin_batch
 from spotcat.status import RunError, SpotcatError
 
 S = TypeVar("S")
@@ -70,6 +71,32 @@ def in_batches(
             continue
         yield from outcomes
         done += len(some)
+
+
+_watches: list[tuple[int, TextIO]] = []
+
+
+@contextmanager
+def watched(seconds: int, stream: TextIO) -> Iterator[None]:
+    """End this process if nothing, or a batch, takes longer than that within the block.
+
+    Args:
+        seconds: that it may take.
+        stream: a file, which gets the stacks of a process that ends.
+    """
+    _watches.append((seconds, stream))
+    begin_batch()
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        _watches.pop()
+
+
+def begin_batch() -> None:
+    """From here on a watched process may take its time again."""
+    for seconds, stream in _watches[-1:]:
+        faulthandler.dump_traceback_later(seconds, exit=True, file=stream)
 
 
 def _padded(fit: Callable[[Sequence[T], int], R], lanes: int, stars: Sequence[T]) -> R:

@@ -43,9 +43,8 @@ def prepared(folder: RunFolder, kind: str = "cpu", cache: str = "") -> Iterator[
 def environment(folder: RunFolder, kind: str, cache: str = "") -> dict[str, str]:
     """The variables of a process that fits, or starts one that does; arguments of ``prepared``."""
     # A process that was killed did not clean up; a program that cannot be kept or read is compiled.
-    failing = (f"Error {doing} persistent compilation cache entry" for doing in ("reading", "writing"))
-    told = (f"ignore:{words}:UserWarning" for words in ("resource_tracker", *failing))
-    warnings = [os.environ.get("PYTHONWARNINGS", ""), *told]
+    unkept = (f"ignore:Error {doing} persistent" for doing in ("reading", "writing"))
+    warnings = [os.environ.get("PYTHONWARNINGS", ""), "ignore:resource_tracker:UserWarning", *unkept]
     kept = str(programs(kept_at(folder, cache), kind))
     return {
         # Several processes with several BLAS threads each wait for one another a hundred times longer.

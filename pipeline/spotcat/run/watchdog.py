@@ -6,12 +6,12 @@ that needs nothing of the interpreter.
 
 from __future__ import annotations
 
-import faulthandler
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TextIO, TypeVar
+from typing import NamedTuple, TypeVar
 
 from spotcat.atomic import writing
+from spotcat.run.batches import watched
 from spotcat.run.environment import adopt
 from spotcat.run.executors import WorkerDied
 from spotcat.run.folder import RunFolder
@@ -32,16 +32,6 @@ class Terms(NamedTuple):
     seconds: int
     platform: str
     cache: str = ""
-
-
-class _Watch(NamedTuple):
-    """What this process is watched with: seconds, and the file for its stacks."""
-
-    seconds: int
-    stream: TextIO
-
-
-_watch: list[_Watch] = []
 
 
 def guarded(terms: Terms, fn: Callable[[Path, Chunk], R], run_folder: Path, chunk: Chunk) -> R | WorkerDied[Chunk]:
@@ -68,20 +58,11 @@ def guarded(terms: Terms, fn: Callable[[Path, Chunk], R], run_folder: Path, chun
         traces.parent.mkdir(exist_ok=True)
         stream = traces.open("w", encoding="utf-8")
     with stream:
-        _watch.append(_Watch(terms.seconds, stream))
         try:
-            begin_batch()
-            return fn(run_folder, chunk)
+            with watched(terms.seconds, stream):
+                return fn(run_folder, chunk)
         finally:
-            faulthandler.cancel_dump_traceback_later()
-            _watch.pop()
             traces.unlink(missing_ok=True)
-
-
-def begin_batch() -> None:
-    """From here on a guarded call may take its time again."""
-    for watch in _watch[-1:]:
-        faulthandler.dump_traceback_later(watch.seconds, exit=True, file=watch.stream)
 
 
 def hung(folder: RunFolder, chunk: Chunk) -> str:
