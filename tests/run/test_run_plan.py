@@ -54,8 +54,11 @@ def test_every_star_is_in_one_chunk() -> None:
 
 @pytest.mark.parametrize(
     ("n_stars", "platform", "size"),
-    [(0, "cpu", 16), (19, "cpu", 16), (200, "cpu", 16), (8191, "cpu", 16), (8192, "cpu", 32), (34_000, "cpu", 128)]
-    + [(1_000_000, "cpu", 1024), (10**9, "cpu", 1024), (200, "cuda", 256), (200_000, "cuda", 512)],
+    [
+        *((0, "cpu", 16), (19, "cpu", 16), (200, "cpu", 16), (8191, "cpu", 16), (8192, "cpu", 32)),
+        *((34_000, "cpu", 128), (1_000_000, "cpu", 1024), (10**9, "cpu", 1024)),
+        *((200, "cuda", 256), (200_000, "cuda", 512), (300_000, "cuda", 1024)),
+    ],
 )
 def test_chunks_grow_with_the_survey(n_stars: int, platform: str, size: int) -> None:
     assert chunk_size(n_stars, platform) == size
