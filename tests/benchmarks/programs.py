@@ -44,7 +44,7 @@ def measured(options: dict[str, Any], folder: str, n_stars: int, n_points: int, 
     if folder:
         os.environ[programs.KEPT_AT] = folder
     rng = np.random.default_rng(2)
-    stars = [simulate(rng, n_points, (2, 30)) for _ in range(n_stars)]
+    stars = [simulate(rng, n_points, DT) for _ in range(n_stars)]
     spec = choose_bucket((n_points - 1) * DT, DT, 1, config)
     compilations()
     before = _maps()

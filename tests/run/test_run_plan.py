@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import groupby
 
 import numpy as np
 import pytest
 
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import choose_bucket
-from spotcat.run.plan import UNFITTED, chunk_size, padding, plan_chunks
+from spotcat.run.plan import PILOT, UNFITTED, chunk_size, padding, plan_chunks
 from spotcat.status import Status
 
 
@@ -62,6 +63,16 @@ def test_every_star_is_in_one_chunk() -> None:
 )
 def test_chunks_grow_with_the_survey(n_stars: int, platform: str, size: int) -> None:
     assert chunk_size(n_stars, platform) == size
+
+
+def test_the_first_chunk_of_a_large_bucket_is_small() -> None:
+    """All others wait until it has compiled their programs."""
+    chunks = [chunk for chunk in plan_chunks(_table(900), FitConfig(), 64) if chunk.spec]
+    buckets = [[len(chunk.star_ids) for chunk in group] for _, group in groupby(chunks, key=lambda chunk: chunk.spec)]
+    assert len(buckets) == 3
+    for first, *others in buckets:
+        assert first == PILOT
+        assert set(others[:-1]) == {64} and 0 < others[-1] <= 64
 
 
 def test_four_workers_have_work_in_a_small_survey_and_a_large_one_has_a_thousand_parts() -> None:

@@ -19,6 +19,8 @@ UNFITTED = 4096
 
 MANY = 256
 """Chunks that a survey is divided into before they grow: enough for a hundred workers to end together (chosen)."""
+PILOT = 16
+"""Stars at most of the first chunk of a bucket that has several."""
 SMALLEST, LARGEST = {"cpu": 16, "cuda": 256}, 1024
 """Stars of a chunk, by platform and at most: a CPU's batch, a GPU's, and a thousand parts for a million stars."""
 
@@ -105,8 +107,8 @@ def plan_chunks(
     groups: list[tuple[BucketSpec | None, tuple[int, ...]]] = []
     # Long grids first: they take longest, and a run that ends with them leaves workers idle.
     for spec, members in groupby(sorted(fitted, key=lambda f: (-f[0].n_time, *f)), key=itemgetter(0)):
-        groups += [(spec, some) for some in batched([star_id for _, star_id in members], size)]
-    groups += [(None, some) for some in batched(sorted(unfitted), UNFITTED)]
+        groups += [(spec, some) for some in _divided([star_id for _, star_id in members], size)]
+    groups += [(None, some) for some in _batched(sorted(unfitted), UNFITTED)]
     prefix = f"chunk-{generation}" if generation else "chunk"
     return [Chunk(f"{prefix}-{number:05d}", ids, spec) for number, (spec, ids) in enumerate(groups)]
 
@@ -158,7 +160,14 @@ def padding(chunks: Sequence[Chunk], stars: Mapping[str, np.ndarray]) -> float:
     return float(1 - used / total) if total else 0.0
 
 
-def batched(star_ids: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
+def _divided(star_ids: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
+    """The stars of a bucket in chunks: all others wait for the first, which compiles the programs, so it is small."""
+    first = PILOT if PILOT < size < len(star_ids) else 0
+    yield from _batched(star_ids[:first], PILOT)
+    yield from _batched(star_ids[first:], size)
+
+
+def _batched(star_ids: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
     """Stars in order, so many at a time; the last may be fewer."""
     for start in range(0, len(star_ids), size):
         yield tuple(star_ids[start : start + size])
