@@ -72,9 +72,52 @@ def test_a_program_is_compiled_once_and_read_from_then_on(tmp_path: Path, read: 
         assert read == ["factor"] * 2
 
 
+def test_programs_are_compiled_beside_other_work(tmp_path: Path, read: list[str]) -> None:
+    before = jax.config.jax_persistent_cache_min_compile_time_secs
+    made = Program(factor, ("power",))
+    pair = np.float32(MATRIX), np.float32(RIGHT)
+    for power in (1, 2, 3, 4):
+        made.ahead(*pair, power)
+    wanted = [factor(*pair, power) for power in (1, 2, 3, 4)]
+    assert all(equal(made(*pair, power), one) for power, one in enumerate(wanted, start=1))
+    assert made._cache_size() == len(files(tmp_path)) == 4 and read == []
+    made.ahead(*pair, 1)
+    again = Program(factor, ("power",))
+    again.ahead(*pair, 2)
+    assert not made._coming and not again._coming
+    assert jax.config.jax_persistent_cache_min_compile_time_secs == before < np.inf
+
+
+def test_what_is_in_the_cache_of_jax_is_compiled_to_be_kept(tmp_path: Path, read: list[str]) -> None:
+    """XLA writes a program that it has read from there without its functions."""
+    code = f"""
+import sys
+sys.path.insert(0, {str(HERE)!r})
+import numpy as np
+import test_fit_programs as tests
+print(tests.Program(tests.factor, ("power",))(np.float32(tests.MATRIX), np.float32(tests.RIGHT)).lower.shape)
+"""
+    jaxs = {
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "jax"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    }
+    bare = {name: value for name, value in os.environ.items() if name != KEPT_AT}
+    for environ in (bare, dict(os.environ), dict(os.environ)):
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=environ | jaxs, check=False
+        )
+        assert (done.returncode, done.stdout) == (0, "(2, 2)\n"), done.stderr
+        assert any(path.name.startswith("jit_factor") for path in (tmp_path / "jax").iterdir())
+        assert not any(path.name.startswith("jit_kept") for path in (tmp_path / "jax").iterdir())
+    assert len(files(tmp_path)) == 1
+
+
 def test_without_a_folder_nothing_is_kept(tmp_path: Path, read: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(KEPT_AT)
     made = Program(factor, ("power",))
+    made.ahead(np.float32(MATRIX), np.float32(RIGHT))
     assert equal(made(np.float32(MATRIX), np.float32(RIGHT)), factor(np.float32(MATRIX), np.float32(RIGHT)))
     assert made._cache_size() == 1
     assert not (tmp_path / "programs").exists()
@@ -123,6 +166,22 @@ def test_a_damaged_file_is_written_again(tmp_path: Path, read: list[str], damage
     assert equal(Program(factor, ("power",))(np.float32(MATRIX), np.float32(RIGHT)), wanted)
     assert read == []
     assert equal(Program(factor, ("power",))(np.float32(MATRIX), np.float32(RIGHT)), wanted)
+    assert read == ["factor"]
+
+
+def test_a_file_that_is_whole_and_does_not_run_is_written_again(tmp_path: Path, read: list[str]) -> None:
+    pair = np.float32(MATRIX), np.float32(RIGHT)
+    wanted = Program(factor, ("power",))(*pair)
+    (path,) = files(tmp_path)
+    whole = path.read_bytes()
+    loaded = programs._read(path, 2)
+    programs._write(path, loaded)  # XLA leaves out its functions
+    assert path.read_bytes() != whole
+    with pytest.raises(jax.errors.JaxRuntimeError):
+        jax.block_until_ready(programs._read(path, 2)(*pair))  # type: ignore[misc]
+    assert equal(Program(factor, ("power",))(*pair), wanted)
+    assert read == []
+    assert equal(Program(factor, ("power",))(*pair), wanted)
     assert read == ["factor"]
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.monitoring
 
-from spotcat.fit.programs import forget_all, on_read
+from spotcat.fit.programs import KEPT, forget_all, on_read
 from spotcat.status import RunError
 
 PROGRAMS = ("search", "refine", "envelope_values", "confirm")
@@ -101,7 +101,8 @@ def _counts() -> dict[str, int]:
         if event == _READ_BACK:
             source = "read back"
         elif event == _COMPILED:
-            if str(about.get("fun_name", "")).removeprefix("jit(").removesuffix(")") in PROGRAMS:
+            name = str(about.get("fun_name", "")).removeprefix("jit(").removesuffix(")")
+            if name.removeprefix(KEPT) in PROGRAMS:
                 counts[source] += 1
             source = "compiled"
 

@@ -11,10 +11,12 @@ import hashlib
 import inspect
 import os
 import pickle
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache, partial, update_wrapper
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from uuid import uuid4
 
@@ -27,6 +29,10 @@ import spotcat
 KEPT_AT = "SPOTCAT_PROGRAMS"
 """The variable that names the folder of programs; where there is none, each process compiles its own."""
 SUFFIX = ".program"
+KEPT = "kept_"
+"""What the names of programs begin with that are compiled to be kept."""
+AT_ONCE = 2
+"""Programs that XLA compiles side by side: each takes some hundred megabytes meanwhile."""
 
 _OPTIONS: dict[str, Any] = {
     # XLA's newer emitters take twice as long for code that is no faster, and map six times as many pieces of memory,
@@ -53,6 +59,7 @@ class Program:
         self._static = tuple(static)
         self._signature = inspect.signature(function)
         self._ready: dict[Any, Callable[..., Any]] = {}
+        self._coming: dict[Any, Future[Callable[..., Any]]] = {}
         self._alone: Any = None
         self._within = jax.jit(function, static_argnames=self._static)
         _NAMED.append(self)
@@ -62,16 +69,25 @@ class Program:
         leaves = jax.tree.leaves((args, kwargs))
         if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
             return self._within(*args, **kwargs)
-        folder = os.environ.get(KEPT_AT)
-        if not folder:
+        if not os.environ.get(KEPT_AT):
             return self.jit(*args, **kwargs)
-        given = self._signature.bind(*args, **kwargs).arguments
-        static = {name: given.pop(name) for name in self._static if name in given}
-        leaves, tree = jax.tree.flatten(given)
-        key = tree, tuple(map(_kind, leaves)), tuple(static.items()), jax.dtypes.canonicalize_dtype(float).str
+        key, leaves = self._named(args, kwargs)
         if key not in self._ready:
-            self._ready[key] = self._obtained(Path(folder), key, leaves)
+            if key not in self._coming:
+                return self._begun(key, leaves)
+            self._ready[key] = self._coming.pop(key).result()
         return self._ready[key](*leaves)
+
+    def ahead(self, *args: Any, **kwargs: Any) -> None:
+        """Begin to compile for some arguments, beside what the caller does until it needs the program.
+
+        Tracing is the caller's work, since Python does one thing at a time; XLA is not Python.
+        """
+        if not os.environ.get(KEPT_AT):
+            return
+        key, leaves = self._named(args, kwargs)
+        if key not in self._ready and key not in self._coming and not self._path(key).exists():
+            self._coming[key] = _threads().submit(_compiled, self._path(key), self._lowered(key, leaves))
 
     @property
     def jit(self) -> Any:
@@ -94,26 +110,45 @@ class Program:
         if self._alone:
             self._alone.clear_cache()
 
-    def _obtained(self, folder: Path, key: Any, leaves: list[Any]) -> Callable[..., Any]:
-        """The program for some arguments: read, or else compiled and written."""
-        tree, _, static, _ = key
+    def _named(self, args: Any, kwargs: Any) -> tuple[Any, list[Any]]:
+        """What decides on the program for some arguments, and the arrays and numbers in them."""
+        given = self._signature.bind(*args, **kwargs).arguments
+        static = {name: given.pop(name) for name in self._static if name in given}
+        leaves, tree = jax.tree.flatten(given)
+        precision = jax.dtypes.canonicalize_dtype(float).str
+        return (tree, tuple(map(_kind, leaves)), tuple(static.items()), precision), leaves
+
+    def _path(self, key: Any) -> Path:
         named = f"{self.__module__}.{self._name}\n{_surroundings()}\n{key!r}"
-        path = folder / f"{self._name}-{hashlib.sha256(named.encode()).hexdigest()[:32]}{SUFFIX}"
-        found = _read(path, len(leaves))
+        return Path(os.environ[KEPT_AT]) / f"{self._name}-{hashlib.sha256(named.encode()).hexdigest()[:32]}{SUFFIX}"
+
+    def _begun(self, key: Any, leaves: list[Any]) -> Any:
+        """The value for some arguments by a program that is read, or else compiled and written."""
+        found = _read(self._path(key), len(leaves))
         if found is not None:
-            for heard in _listeners:
-                heard(self._name)
-            return found
+            try:
+                value = jax.block_until_ready(found(*leaves))
+            except jax.errors.JaxRuntimeError as error:
+                # Whole, but not what this machine can run; what has no room in memory has none when compiled.
+                if "RESOURCE_EXHAUSTED" in str(error):
+                    raise
+            else:
+                for heard in _listeners:
+                    heard(self._name)
+                self._ready[key] = found
+                return value
+        self._ready[key] = _compiled(self._path(key), self._lowered(key, leaves))
+        return self._ready[key](*leaves)
+
+    def _lowered(self, key: Any, leaves: list[Any]) -> Any:
+        tree, _, static, _ = key
 
         def flat(*leaves: Any) -> Any:
             return self._function(**jax.tree.unflatten(tree, leaves), **dict(static))
 
-        flat.__name__ = self._name
-        lowered = jax.jit(flat, compiler_options=_options()).lower(*leaves)
-        with _not_kept_twice():
-            compiled = lowered.compile()
-        _write(path, compiled)
-        return compiled
+        # Under a name of its own, so that it is not found in JAX's cache: XLA cannot write what it has read.
+        flat.__name__ = KEPT + self._name
+        return jax.jit(flat, compiler_options=_options()).lower(*leaves)
 
 
 def program(function: Callable[..., Any] | None = None, *, static: Iterable[str] = ()) -> Any:
@@ -182,16 +217,42 @@ def _write(path: Path, compiled: Any) -> None:
             partial_path.unlink()
 
 
-@contextmanager
-def _not_kept_twice() -> Iterator[None]:
-    """Keep what is compiled out of JAX's own cache."""
-    name = "jax_persistent_cache_min_compile_time_secs"
-    before = getattr(jax.config, name)
-    jax.config.update(name, np.inf)
-    try:
-        yield
-    finally:
-        jax.config.update(name, before)
+def _compiled(path: Path, lowered: Any) -> Callable[..., Any]:
+    """Compile a program and keep it."""
+    with _not_kept_twice:
+        compiled: Callable[..., Any] = lowered.compile()
+    _write(path, compiled)
+    return compiled
+
+
+class _NotKeptTwice:
+    """Keeps what is compiled meanwhile, by whatever thread, out of JAX's own cache."""
+
+    _NAME = "jax_persistent_cache_min_compile_time_secs"
+
+    def __init__(self) -> None:
+        self._lock, self._within, self._usual = Lock(), 0, 0.0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._within:
+                self._usual = getattr(jax.config, self._NAME)
+                jax.config.update(self._NAME, np.inf)
+            self._within += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._within -= 1
+            if not self._within:
+                jax.config.update(self._NAME, self._usual)
+
+
+_not_kept_twice = _NotKeptTwice()
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(AT_ONCE)
 
 
 @cache
@@ -229,4 +290,4 @@ def _surroundings() -> str:
     device = jax.local_devices()[0]
     about = device.device_kind, device.client.platform_version, _options()
     variables = [os.environ.get(name, "") for name in ("XLA_FLAGS", "NPROC", "JAX_DEFAULT_MATMUL_PRECISION")]
-    return repr((jax.__version__, total.hexdigest(), about, variables))
+    return repr((spotcat.__version__, jax.__version__, total.hexdigest(), about, variables))
