@@ -36,7 +36,7 @@ FULL = Recipe(
     SurveyConfig('a "quoted" \\ name\nwith α', "runs/ä b", 2**40),
     InputConfig(("data/*.fits", "tables"), "list.csv", "SPOC"),
     CleanConfig("hardest", 0.1 + 0.2),
-    FitConfig(shears=(0.1, 1 / 3), p_min=1e-3, p_max=1e300, batch=3),
+    FitConfig(shears=(0.1, 1 / 3), p_min=1e-3, p_max=1e300, n_modes=9),
     SimulateConfig("sims", 48, n_spots=(1, 1), period=(1 / 7, 20.0)),
 )
 
@@ -133,7 +133,6 @@ def test_a_missing_section_is_named(tmp_path: Path) -> None:
         ("fit", "latitude = 'belts'\nlatitude_numbers = [20, 0]", r"fit.latitude_numbers of 'belts' must be centre"),
         ("fit", "n_modes = 2\nconfirm_modes = 1", "fit.n_modes"),
         ("fit", "refine_steps = 0", "fit.refine_steps"),
-        ("fit", "batch = 0", "fit.batch"),
         ("simulate", "n_stars = -1", "simulate.n_stars"),
         ("simulate", "cadence = 150", "simulate.cadence"),
         ("simulate", "gaps = 1", "simulate.gaps"),
@@ -202,8 +201,17 @@ def test_a_digest_depends_on_every_value_and_on_nothing_else() -> None:
     assert digest(base) == digest(FitConfig()) == digest(to_dict(base))
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
     assert len(digest(base)) == 16
-    changed = [replace(base, batch=17), replace(base, p_min=0.2 + 1e-15), replace(base, shears=(0.2, 0.0))]
+    changed = [replace(base, n_modes=17), replace(base, p_min=0.2 + 1e-15), replace(base, shears=(0.2, 0.0))]
     assert len({digest(config) for config in (base, *changed)}) == 4
+
+
+def test_a_batch_in_an_older_recipe_is_ignored_and_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "old.toml"
+    path.write_text('[survey]\nname = "a"\noutput = "b"\nseed = 1\n[fit]\nbatch = 64\np_min = 0.5\n')
+    recipe = load_recipe(path)
+    assert recipe == load_recipe(path) == Recipe(SurveyConfig("a", "b", 1), fit=FitConfig(p_min=0.5))
+    (said,) = caplog.messages
+    assert said.startswith(f"{path}: fit.batch is ignored") and "batch = 64 in a site's file" in said
 
 
 def test_a_digest_is_the_same_in_another_process() -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 from dataclasses import asdict, is_dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -47,7 +49,7 @@ def load_recipe(path: str | Path) -> Recipe:
     Raises:
         InputError: as ``read_as``, or no run could use its values.
     """
-    recipe = read_as(Recipe, path)
+    recipe = build(Recipe, _without_batch(read_toml(path), str(path)), str(path))
     check(_recipe_rules(recipe), str(path))
     if not recipe.fit.calibration:
         return recipe
@@ -55,11 +57,31 @@ def load_recipe(path: str | Path) -> Recipe:
     return replace(recipe, fit=replace(recipe.fit, calibration=str(Path(recipe.fit.calibration).absolute())))
 
 
+def _without_batch(data: dict[str, Any], path: str) -> dict[str, Any]:
+    """A recipe without ``fit.batch``, which older ones have: how many stars are fitted together changes no result."""
+    fit = data.get("fit")
+    if not isinstance(fit, dict) or "batch" not in fit:
+        return data
+    _say_where_batch_is(path, fit["batch"])
+    return data | {"fit": {key: value for key, value in fit.items() if key != "batch"}}
+
+
+@cache
+def _say_where_batch_is(path: str, batch: object) -> None:
+    logging.getLogger("spotcat.config").warning(
+        "%s: fit.batch is ignored, and can be deleted: spotcat chooses how many stars are fitted together; "
+        "batch = %s in a site's file says it for a machine",
+        *(path, batch),
+    )
+
+
 def load_site(path: str | Path | None) -> Site:
     """Read and check a site; without a path, the default one."""
     site = Site() if path is None else read_as(Site, path)
     check(_site_rules(site), str(path))
-    return site
+    # Workers may be in another directory.
+    own = site.cache in ("", "run")
+    return site if own else replace(site, cache=str(Path(site.cache).expanduser().absolute()))
 
 
 def write_config(config: Recipe | Site, path: str | Path) -> None:
@@ -134,7 +156,6 @@ def _recipe_rules(recipe: Recipe) -> Rules:
             min(fit.refine_steps, fit.confirm_steps, fit.polish_steps) >= 1,
             "fit.refine_steps, fit.confirm_steps and fit.polish_steps must be positive",
         ),
-        (fit.batch >= 1, "fit.batch must be positive"),
         (0 < fit.false_alarm <= 1, "fit.false_alarm must lie in (0, 1]"),
         (fit.sampler in ("laplace", "importance", "nuts"), "fit.sampler must be laplace, importance or nuts"),
         (0 <= fit.reliability <= 1, "fit.reliability must lie in [0, 1]"),
@@ -176,6 +197,7 @@ def _site_rules(site: Site) -> Rules:
         (site.executor != "scheduler" or site.scheduler_file != "", "executor = 'scheduler' needs scheduler_file"),
         (site.workers >= 0, f"workers must not be negative, got {site.workers}"),
         (site.platform in ("cpu", "cuda"), f"platform must be cpu or cuda, not {site.platform!r}"),
+        (min(site.batch, site.chunk) >= 0, "batch and chunk must not be negative"),
         (site.chunk_seconds >= 0, "chunk_seconds must not be negative"),
         (site.patience > 0, "patience must be positive"),
         (slurm.shape in ("", "allocation", "array"), f"slurm.shape must be allocation or array, not {slurm.shape!r}"),

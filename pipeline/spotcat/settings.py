@@ -128,8 +128,6 @@ class FitConfig:
     """Names of the stars to fit; all if empty."""
     sampler: str = "laplace"
     """Posterior: laplace for a survey; importance or nuts (the mcmc extra) for chosen stars, far dearer."""
-    batch: int = 16
-    """Stars fitted together; also the size of a chunk."""
     detection: float = 3.0
     """Least log-likelihood gain over no rotation of a detection."""
     false_alarm: float = 0.006
@@ -230,10 +228,18 @@ class Site:
     """Worker processes; 0 is one per two gigabytes of memory, at most one per core."""
     platform: str = "cpu"
     """cpu or cuda: what JAX computes on; with cuda there is a worker process per visible GPU."""
+    batch: int = 0
+    """Stars fitted together; 0 is 16 on a CPU, and what the memory of a GPU allows."""
+    chunk: int = 0
+    """Stars that a worker process is handed at a time, which is what is lost where it dies; 0 goes by the survey, from
+    16 to 1,024. A run keeps what it began with."""
+    cache: str = ""
+    """Folder of compiled programs, for all runs; empty is the user's, "run" the run's own. The variable SPOTCAT_CACHE
+    goes before it."""
     scheduler_file: str = ""
     """What a running Dask scheduler wrote, for the executor scheduler."""
     chunk_seconds: int = 3600
-    """A worker process that works on one chunk for longer is ended; 0 is never."""
+    """A worker process that works on one batch of a chunk for longer is ended; 0 is never."""
     patience: int = 120
     """A run that has no worker process for this long [s] ends."""
     scratch: str = ""

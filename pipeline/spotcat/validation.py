@@ -32,7 +32,6 @@ from spotcat.ingest.store import LightCurveStore
 from spotcat.report.fitted import load_fitted
 from spotcat.report.missed import Missed, draw_missed
 from spotcat.report.validation_plots import plot_validation
-from spotcat.run.environment import sharing_programs
 from spotcat.run.folder import RunFolder
 from spotcat.run.stages import run_survey
 from spotcat.status import InputError, LifetimeFlag, SpotcatError
@@ -166,9 +165,8 @@ def _surveys(recipe: Recipe, site: Site, half: str) -> Iterator[_Survey]:
     # Whatever is wrong with one of them is said before another is run.
     simulated = {name: population(name) for name, _ in sets if not real_set(name)}
     real = backgrounds_for(recipe, [name for name, _ in sets], half)
-    with sharing_programs(Path(system_path(recipe.survey.output)) / "compiled"):
-        for name, n_stars in sets:
-            yield _survey(recipe, site, (name, n_stars), simulated.get(name) or real[name])
+    for name, n_stars in sets:
+        yield _survey(recipe, site, (name, n_stars), simulated.get(name) or real[name])
 
 
 def _survey(

@@ -27,7 +27,7 @@ import numpy as np
 import psutil
 from run_surveys import content, spotcat, write_recipe, write_site, write_stars
 
-FIT = harness.fit_toml(**harness.SMALLEST_FIT | {"batch": 1})
+FIT = harness.fit_toml(**harness.SMALLEST_FIT)
 CASES = [
     ("local", "worker"),
     ("local", "driver"),
@@ -158,7 +158,7 @@ def main() -> None:
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(base / "compiled"))
         write_stars(base / "stars")
         recipe = write_recipe(base / "tiny.toml", base / "stars", base / "run", FIT)
-        done = spotcat("run", recipe, "--site", write_site(base / "site.toml", "local", WORKERS), timeout=900)
+        done = spotcat("run", recipe, "--site", write_site(base / "site.toml", "local", WORKERS, 1), timeout=900)
         assert done.returncode == 0, done.stderr
         expected = content(base / "run" / "catalog.zarr")
         tally: Counter[str] = Counter()
@@ -168,7 +168,7 @@ def main() -> None:
             folder = base / f"{tally['runs']}"
             folder.mkdir()
             write_recipe(folder / "tiny.toml", base / "stars", folder / "run", FIT)
-            write_site(folder / "site.toml", "local", 1 if kind == "shares" else WORKERS)
+            write_site(folder / "site.toml", "local", 1 if kind == "shares" else WORKERS, 1)
             attempts, killed = finish(kind, victim, folder, random)
             same = content(folder / "run" / "catalog.zarr") == expected
             again = len(events(folder / "run", "chunk began")) - N_CHUNKS

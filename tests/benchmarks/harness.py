@@ -36,7 +36,6 @@ SMALLEST_FIT: dict[str, Any] = {
     "shears": (0.0,),
     "refine_steps": 4,
     "confirm_steps": 1,
-    "batch": 4,
 }
 """Settings of a fit that only has to end."""
 

@@ -18,6 +18,7 @@ from fit_samples import Star, within
 import spotcat as sc
 from spotcat.config import FitConfig, Spots
 from spotcat.fit.buckets import choose_bucket
+from spotcat.fit.compiled import ON_A_CPU
 from spotcat.fit.engine import fit_stars
 from spotcat.star.survey import envelope_of, latitude_of, visibility_of
 from spotcat.status import LifetimeFlag
@@ -75,9 +76,9 @@ def fitted(spots: Spots, n_stars: int) -> list[str]:
     rng = np.random.default_rng(3)
     stars, lives = zip(*(star(spots, rng) for _ in range(n_stars)), strict=True)
     spec = choose_bucket(M * DT - DT, DT, 1, config)
-    fit_stars(stars, spec, config, config.batch)
+    fit_stars(stars, spec, config, ON_A_CPU)
     begun = monotonic()
-    columns = fit_stars(stars, spec, config, config.batch).columns
+    columns = fit_stars(stars, spec, config, ON_A_CPU).columns
     spent = (monotonic() - begun) / n_stars * 1e3
     clean = columns["lifetime_flag"] == LifetimeFlag.MEASURED
     ratio = np.log(columns["spot_lifetime"] / np.array(lives))[clean]

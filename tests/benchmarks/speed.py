@@ -29,7 +29,7 @@ from spotcat import AnalyticKernel, SpotEvolutionModel, TrapezoidSymmetricEnvelo
 from spotcat.config import FitConfig
 from spotcat.fit import engine
 from spotcat.fit.buckets import BucketSpec, choose_bucket, grid_stars
-from spotcat.fit.compiled import compilations
+from spotcat.fit.compiled import ON_A_CPU, compilations
 from spotcat.fit.search import make_bank, search
 from spotcat.gp.likelihood import score
 from spotcat.verdict.classical import autocorrelation_periods, lomb_scargle_periods
@@ -133,7 +133,7 @@ def search_row() -> Row:
     """1,600 templates of 7 components (9 with each harmonic its own) on 512 points."""
     config = harness.fit_config(FitConfig(n_period=160, lifetimes=(1.5, 3.0, 6.0, 12.0, 30.0)))
     rng = np.random.default_rng(1)
-    stars = [simulate(rng, 500, (2, 30)) for _ in range(config.batch)]
+    stars = [simulate(rng, 500, (2, 30)) for _ in range(ON_A_CPU)]
     spec = BucketSpec(512, DT, 1)
     (level,) = spec.levels(config)
     batch, bank = grid_stars(stars, spec.whole), make_bank(level, tuple(spec.periods(config).tolist()), config)
@@ -166,12 +166,12 @@ class Share(NamedTuple):
 def _fit_share(stars: list[Star], spec: BucketSpec, config: FitConfig) -> Share:
     compilations()
     start = time.perf_counter()
-    engine.fit_stars(stars[: config.batch], spec, config, config.batch)
+    engine.fit_stars(stars[:ON_A_CPU], spec, config, ON_A_CPU)
     first, peak = time.perf_counter() - start, harness.peak_memory()
     start = time.perf_counter()
     periods: dict[str, list[float]] = {"prot": [], "p_ls": [], "p_acf": []}
-    for i in range(0, len(stars), config.batch):
-        table = engine.fit_stars(stars[i : i + config.batch], spec, config, config.batch)
+    for i in range(0, len(stars), ON_A_CPU):
+        table = engine.fit_stars(stars[i : i + ON_A_CPU], spec, config, ON_A_CPU)
         for name, values in periods.items():
             values += table.columns[name].tolist()
     taken = time.perf_counter() - start

@@ -28,7 +28,7 @@ seed = 1
 [input]
 files = ["{files}"]
 {fit}"""
-FIT = harness.fit_toml(**harness.size({}, harness.SMALLEST_FIT) | {"batch": harness.size(64, 4)})
+FIT = harness.fit_toml(**harness.size({}, harness.SMALLEST_FIT))
 
 
 def main() -> None:

@@ -34,7 +34,6 @@ shears = [0.0]
 refine_steps = 8
 confirm_steps = 1
 polish_steps = 1
-batch = 4
 detection = 0.0
 false_alarm = 1.0
 reliability = 0.0

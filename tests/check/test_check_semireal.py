@@ -210,7 +210,7 @@ def test_real_sets_are_learnt_from_and_judged_beside_the_classical_methods(
             f'[check]\nsets = {json.dumps(sets)}\nbackgrounds = ["{tmp_path / "real"}"]\n'
             "[fit]\nmax_points = 300\nn_period = 64\nlifetimes = [3.0]\nshears = [0.0]\nrefine_steps = 8\n"
             "confirm_steps = 1\n"
-            "polish_steps = 1\nbatch = 4\ndetection = 0.0\nfalse_alarm = 1.0\nreliability = 0.0\n"
+            "polish_steps = 1\ndetection = 0.0\nfalse_alarm = 1.0\nreliability = 0.0\n"
         )
         assert main(["check", command, str(recipe), "--site", str(site), *more]) == 0
 

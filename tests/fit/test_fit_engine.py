@@ -68,6 +68,20 @@ def test_a_batch_gives_what_one_by_one_gives(stars: list[Star], table: FitTable)
 
 
 @pytest.mark.slow
+def test_any_batch_gives_the_same_bytes(stars: list[Star]) -> None:
+    """On a CPU, where stars are side by side in memory only."""
+    config = FitConfig(n_period=64, lifetimes=(3.0,), shears=(0.0,))
+    few = [cut(star, 60.0) for star in stars[:3]]
+    spec = choose_bucket(59.5, 0.5, 1, config)
+    tables = [fit_stars(few, spec, config, lanes) for lanes in (3, 16, 64)]
+    alone = [fit_stars([star], spec, config, 1) for star in few]
+    for name, wanted in (tables[1].columns | tables[1].arrays).items():
+        each = [(table.columns | table.arrays)[name] for table in tables]
+        each.append(np.concatenate([(table.columns | table.arrays)[name] for table in alone]))
+        assert all(np.asarray(found).tobytes() == np.asarray(wanted).tobytes() for found in each), name
+
+
+@pytest.mark.slow
 def test_a_search_that_knows_only_the_double_period_ends_at_the_period(stars: list[Star], table: FitTable) -> None:
     spec = choose_bucket(149.5, 0.5, 1, CONFIG)
     clear = np.argsort(-table.columns["lnl_rotation"])[:3]

@@ -11,9 +11,7 @@ from spotcat.config import CleanConfig, FitConfig, InputConfig, Recipe, Simulate
 from spotcat.run.stages import run_survey
 
 # One mode and equal numbers of steps: most of the time goes into compiling, and so confirm and polish share a program.
-_FIT = FitConfig(
-    n_period=48, shears=(0.1,), lifetimes=(3.0, 12.0), confirm_modes=1, confirm_steps=6, polish_steps=6, batch=4
-)
+_FIT = FitConfig(n_period=48, shears=(0.1,), lifetimes=(3.0, 12.0), confirm_modes=1, confirm_steps=6, polish_steps=6)
 _STARS = SimulateConfig(
     n_stars=3, baseline=62.0, period=(3.0, 8.0), kappa=(0.0, 0.1), lspot=(20.0, 40.0), n_spots=(20, 20)
 )

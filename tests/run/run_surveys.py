@@ -9,16 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-N_STARS, N_POINTS, BATCH = 10, 128, 4
+N_STARS, N_POINTS, CHUNK = 10, 128, 4
 
-_FIT = f"""
+_FIT = """
 [fit]
 n_period = 32
 lifetimes = [3.0]
 shears = [0.0]
 refine_steps = 4
 confirm_steps = 1
-batch = {BATCH}
 """
 
 
@@ -44,9 +43,9 @@ def write_recipe(path: Path, stars: Path, output: Path, extra: str = _FIT, name:
     return path
 
 
-def write_site(path: Path, executor: str, workers: int = 2) -> Path:
-    """A site file."""
-    path.write_text(f'executor = "{executor}"\nworkers = {workers}\n')
+def write_site(path: Path, executor: str, workers: int = 2, chunk: int = CHUNK) -> Path:
+    """A site file; a survey has several chunks."""
+    path.write_text(f'executor = "{executor}"\nworkers = {workers}\nchunk = {chunk}\n')
     return path
 
 

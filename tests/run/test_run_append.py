@@ -14,10 +14,10 @@ from spotcat.config import FitConfig, InputConfig, Recipe, Site, SurveyConfig
 from spotcat.run.folder import RunFolder
 from spotcat.run.plan import kept_chunks, plan_chunks
 from spotcat.run.stages import ingest_stage, run_survey
-from spotcat.run.survey import load_work
+from spotcat.run.survey import keep_chunk_size, load_work
 
 SERIAL = Site(executor="serial")
-FIT = FitConfig(batch=4)
+FIT, CHUNK = FitConfig(), 4
 
 
 def write_file(folder: Path, star: int, part: int, n: int = 64) -> None:
@@ -88,14 +88,14 @@ def _table(n_stars: int) -> dict[str, np.ndarray]:
 
 def test_every_star_is_in_one_chunk_whatever_was_kept() -> None:
     table = _table(60)
-    first = plan_chunks({name: values[:50] for name, values in table.items()}, FIT)
+    first = plan_chunks({name: values[:50] for name, values in table.items()}, FIT, CHUNK)
     random = np.random.default_rng(1)
     unchanged = {chunk.name: [s for s in chunk.star_ids if random.random() < 0.7] for chunk in first}
     kept = kept_chunks(unchanged, table, FIT, 1)
     for chunk in kept:
         (source,) = [one for one in first if one.name == chunk.name]
         assert chunk.spec == source.spec and chunk.star_ids == tuple(unchanged[chunk.name])
-    second = plan_chunks(table, FIT, 1, kept)
+    second = plan_chunks(table, FIT, CHUNK, 1, kept)
     assert all(chunk.name.startswith("chunk-1-") for chunk in second)
     assert sorted(star_id for chunk in kept + second for star_id in chunk.star_ids) == list(range(60))
     # What was fitted twice counts as it was fitted last.
@@ -103,6 +103,24 @@ def test_every_star_is_in_one_chunk_whatever_was_kept() -> None:
     third = kept_chunks(again, table, FIT, 2)
     assert len({star_id for chunk in third for star_id in chunk.star_ids}) == sum(len(c.star_ids) for c in third)
     assert kept_chunks(again, table, FIT, 0) == []
+
+
+def test_a_run_keeps_the_chunks_that_it_began_with(tmp_path: Path) -> None:
+    (tmp_path / "stars.csv").write_text("star_id,name,file\n")
+    for star in range(1, 8):
+        write_file(tmp_path, star, 0, n=60)
+    recipe, folder = recipe_of(tmp_path, tmp_path / "run"), RunFolder(tmp_path / "run")
+    recipe = replace(recipe, fit=replace(recipe.fit, min_points=50))
+    ingest_stage(recipe)
+
+    def sizes(chunk: int) -> list[int]:
+        return [len(one.star_ids) for one in load_work(folder, recipe, "cpu", chunk).chunks]
+
+    assert (sizes(0), sizes(3), sizes(5)) == ([7], [3, 3, 1], [5, 2])
+    keep_chunk_size(folder, load_work(folder, recipe, "cpu", 3))
+    assert sizes(0) == sizes(3) == sizes(5) == [3, 3, 1]
+    folder.chunk_size.write_text("a person's note")
+    assert sizes(5) == [5, 2]
 
 
 def test_names_do_not_depend_on_what_is_done() -> None:

@@ -12,7 +12,8 @@ import pytest
 from run_functions import die_on_three, refuse_three, square, variable
 
 from spotcat.config import Site
-from spotcat.run.environment import environment, prepared, processor, programs, sharing_programs
+from spotcat.run.cache import kept_at, left_aside, make_room, processor, programs
+from spotcat.run.environment import environment, prepared
 from spotcat.run.executors import WorkerDied, make_executor
 from spotcat.run.folder import RunFolder
 
@@ -46,6 +47,7 @@ def test_workers_have_the_environment_and_the_driver_gets_its_own_back(
 ) -> None:
     for name in ("JAX_COMPILATION_CACHE_DIR", "TF_CPP_MIN_LOG_LEVEL"):  # the tests' own
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SPOTCAT_CACHE", "run")
     before = dict(os.environ)
     with prepared(RunFolder(tmp_path)):
         changed = {name: value for name, value in os.environ.items() if before.get(name) != value}
@@ -56,23 +58,60 @@ def test_workers_have_the_environment_and_the_driver_gets_its_own_back(
     assert dict(os.environ) == before
 
 
-def test_runs_share_compiled_programs_only_where_they_are_told_to(
+def test_runs_share_their_compiled_programs_unless_they_are_told_not_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
+    for name in ("JAX_COMPILATION_CACHE_DIR", "SPOTCAT_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     runs = [RunFolder(tmp_path / name) for name in "ab"]
 
-    def kept_at() -> set[str]:
-        return {environment(run, "cpu")["JAX_COMPILATION_CACHE_DIR"] for run in runs}
+    def kept(cache: str = "") -> set[Path]:
+        found = [environment(run, "cpu", cache) for run in runs]
+        assert all(each["JAX_COMPILATION_CACHE_DIR"] == each["SPOTCAT_PROGRAMS"] for each in found)
+        return {Path(each["SPOTCAT_PROGRAMS"]).parent for each in found}
 
-    with sharing_programs(tmp_path / "shared"):
-        assert kept_at() == {str(programs(tmp_path / "shared", "cpu"))}
-    assert len(kept_at()) == 2
-    elsewhere = str(programs(Path("elsewhere").absolute(), "cpu"))
+    assert kept() == {tmp_path / "home" / ".cache" / "spotcat"}
+    assert kept("run") == {run.compiled for run in runs}
+    assert kept(str(tmp_path / "site")) == {tmp_path / "site"}
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert kept() == {tmp_path / "home" / ".cache" / "spotcat"}
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert kept() == {tmp_path / "xdg" / "spotcat"}
+    monkeypatch.setenv("SPOTCAT_CACHE", str(tmp_path / "moved"))
+    assert kept() == kept("run") == {tmp_path / "moved"}
+    monkeypatch.setenv("SPOTCAT_CACHE", "run")
+    assert kept() == {run.compiled for run in runs}
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "elsewhere")
-    with sharing_programs(tmp_path / "shared"):
-        assert kept_at() == {elsewhere}
-    assert kept_at() == {elsewhere}
+    assert kept() == kept("run") == {Path("elsewhere").absolute()}
+
+
+def test_a_cache_that_cannot_be_written_is_left_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    (tmp_path / "file").write_text("in the way")
+    run, cache = RunFolder(tmp_path / "run"), tmp_path / "file" / "cache"
+    monkeypatch.setenv("SPOTCAT_CACHE", str(cache))
+    assert kept_at(run) == run.compiled
+    assert left_aside("") == f"{cache} cannot be written (Not a directory)"
+    assert left_aside("") == left_aside(str(tmp_path))  # the variable goes before the site
+    monkeypatch.setenv("SPOTCAT_CACHE", str(tmp_path))
+    assert (kept_at(run), left_aside("")) == (tmp_path, "")
+
+
+def test_what_was_not_used_for_longest_makes_room(tmp_path: Path) -> None:
+    own = programs(tmp_path, "cpu")
+    other = tmp_path / "jax-0.1-0.1-cuda-01234567"
+    mine = tmp_path / "photographs"
+    for folder in (own, other, mine):
+        folder.mkdir()
+    for age, path in enumerate([own / "new.program", other / "newer-cache", own / "old-cache", mine / "old"]):
+        path.write_bytes(bytes(100))
+        os.utime(path, (1e9 - age, 1e9 - age))
+    make_room(tmp_path / "missing")
+    make_room(own, 300)
+    assert len(list(tmp_path.glob("*/*"))) == 4
+    make_room(own, 250)
+    assert sorted(path.name for path in tmp_path.glob("*/*")) == ["new.program", "newer-cache", "old"]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +136,7 @@ def test_machines_that_cannot_run_each_others_programs_keep_them_apart(
     (tmp_path / "cpuinfo").write_text(cpuinfo or "")
     there = partial(processor, tmp_path / ("cpuinfo" if cpuinfo else "missing"))
     assert there() == there() != processor()
-    monkeypatch.setattr("spotcat.run.environment.processor", there)
+    monkeypatch.setattr("spotcat.run.cache.processor", there)
     assert programs(here, "cpu").parent == tmp_path
     assert programs(here, "cpu") != here
     # A folder of a person's own is never taken for one of these.
@@ -118,7 +157,7 @@ print(*guarded(Terms(0, "cpu"), programs_of, Path({str(tmp_path)!r}), Chunk("chu
 """
     bare = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
     bare["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    environ = bare | ({"JAX_COMPILATION_CACHE_DIR": str(tmp_path / given)} if given else {})
+    environ = bare | ({"JAX_COMPILATION_CACHE_DIR": str(tmp_path / given)} if given else {"SPOTCAT_CACHE": "run"})
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=False)
     assert done.returncode == 0, done.stderr
     above = {None: RunFolder(tmp_path).compiled, "elsewhere": tmp_path / "elsewhere"}.get(given, tmp_path)

@@ -22,8 +22,9 @@ from run_functions import device, hang_on_three, square
 from run_surveys import content, spotcat, start, write_recipe, write_site
 
 from spotcat.config import Site
+from spotcat.run.cache import heal
 from spotcat.run.cluster import interrupts_later
-from spotcat.run.environment import ONE_GPU, check_device, dask_environment, heal, prepared
+from spotcat.run.environment import ONE_GPU, check_device, dask_environment, prepared
 from spotcat.run.events import read_events
 from spotcat.run.executors import WorkerDied, make_executor
 from spotcat.run.folder import RunFolder
@@ -214,15 +215,14 @@ def test_ctrl_c_waits_while_workers_start_and_is_not_for_them() -> None:
 
 
 def test_programs_written_by_half_are_deleted(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
-    heal(folder)
-    programs = folder.compiled / "jax-1-cpu"
+    heal(tmp_path / "missing")
+    programs = tmp_path / "jax-1-1-cpu-01234567"
     programs.mkdir(parents=True)
     whole = zlib.compress(os.urandom(10_000))
     broken = {"cut": whole[:-1], "short": whole[:1], "flipped": whole[:50] + bytes([whole[50] ^ 1]) + whole[51:]}
     for name, data in {"whole": whole, "other": b"(\xb5/\xfd", **broken}.items():
         (programs / f"{name}-cache").write_bytes(data)
-    heal(folder)
+    heal(tmp_path)
     assert sorted(path.name for path in programs.iterdir()) == ["other-cache", "whole-cache"]
 
 

@@ -25,7 +25,7 @@ FILES_ONLY = {"blackjax", "corner", "lightkurve", "matplotlib", "pyarrow", "symp
     [
         ({"survey": SurveyConfig("other", "elsewhere", 1)}, set()),
         ({"survey": SurveyConfig("name", "folder", 2)}, {"config"}),
-        ({"fit": FitConfig(batch=3)}, {"config"}),
+        ({"fit": FitConfig(n_modes=3)}, {"config"}),
         ({"fit": FitConfig(latitude="area")}, {"config"}),
         ({"input": InputConfig(author="SPOC")}, {"config"}),
         ({"fit": FitConfig(sampler="nuts")}, {"config", "blackjax"}),

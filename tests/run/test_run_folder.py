@@ -39,8 +39,8 @@ def test_another_recipe_is_refused_with_the_key_that_differs(tmp_path: Path) -> 
     recipe = _recipe(tmp_path / "run")
     with owned(recipe) as folder:
         folder.ledger.mkdir()
-    changed = replace(recipe, fit=FitConfig(batch=7))
-    with pytest.raises(InputError, match=r"\(fit\.batch 16 -> 7\); .*another survey\.output"), owned(changed):
+    changed = replace(recipe, fit=FitConfig(n_modes=7))
+    with pytest.raises(InputError, match=r"\(fit\.n_modes 5 -> 7\); .*another survey\.output"), owned(changed):
         pass
     assert load_recipe(tmp_path / "run" / "recipe.toml") == recipe
 
@@ -101,8 +101,8 @@ def test_sharing_a_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
     recipe = _recipe(tmp_path / "run")
     with joined(recipe) as (_, lock):
         lock.shared()
-        changed = replace(recipe, fit=FitConfig(batch=7))
-        with pytest.raises(InputError, match=r"fit\.batch 16 -> 7"), joined(changed):
+        changed = replace(recipe, fit=FitConfig(n_modes=7))
+        with pytest.raises(InputError, match=r"fit\.n_modes 5 -> 7"), joined(changed):
             pass
 
 
@@ -112,7 +112,7 @@ def test_a_run_that_produced_nothing_keeps_no_other_recipe_out(tmp_path: Path, l
         for name in left:
             (folder.path / name).parent.mkdir(exist_ok=True)
             (folder.path / name).write_text("")
-    changed = replace(_recipe(tmp_path / "run"), fit=FitConfig(batch=7))
+    changed = replace(_recipe(tmp_path / "run"), fit=FitConfig(n_modes=7))
     with owned(changed):
         assert load_recipe(folder.recipe) == changed
     with joined(_recipe(tmp_path / "run")):
@@ -134,7 +134,7 @@ def test_whatever_a_run_produced_keeps_other_recipes_out(
         (folder.path / name).write_text('{"job": "1"}')
     with (
         pytest.raises(InputError, match="belongs to another recipe"),
-        owned(replace(_recipe(tmp_path / "run"), fit=FitConfig(batch=7))),
+        owned(replace(_recipe(tmp_path / "run"), fit=FitConfig(n_modes=7))),
     ):
         pass
     assert load_recipe(folder.recipe) == _recipe(tmp_path / "run")
@@ -177,7 +177,11 @@ def _many(*names: str) -> tuple[str, ...]:
             {"input": InputConfig(manifest="/a" * 50 + "/two" + "/b" * 50)},
             "/a/one/b",
         ),
-        ({}, {"fit": FitConfig(batch=1, n_modes=4, n_harm=5, p_min=1.0)}, "fit.n_modes 5 -> 4, and 1 more keys"),
+        (
+            {},
+            {"fit": FitConfig(n_modes=4, n_harm=5, p_min=1.0, confirm_modes=2)},
+            "fit.n_modes 5 -> 4, and 1 more keys",
+        ),
     ],
 )
 def test_what_differs_is_said_in_brief(old: dict[str, Any], new: dict[str, Any], words: str) -> None:

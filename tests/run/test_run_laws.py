@@ -43,7 +43,6 @@ n_period = 32
 shears = [0.1]
 lifetimes = [4.0, 12.0]
 confirm_modes = 1
-batch = 4
 """
 
 

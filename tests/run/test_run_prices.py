@@ -16,7 +16,7 @@ SHORT, LONG = BucketSpec(300, 0.5, 1), BucketSpec(2048, 0.5, 18)
 
 
 def _chunk(number: int, spec: BucketSpec | None = SHORT, n_stars: int = 16) -> Chunk:
-    return Chunk(f"chunk-{number}", tuple(range(100 * number, 100 * number + n_stars)), spec, 16)
+    return Chunk(f"chunk-{number}", tuple(range(100 * number, 100 * number + n_stars)), spec)
 
 
 def _result(seconds: float, compiled: int = 0, read_back: int = 0) -> dict[str, Any]:

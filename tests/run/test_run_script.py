@@ -26,7 +26,7 @@ def _job(site: Site, folder: str = "/home/me/runs/demo") -> Job:
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("JAX_COMPILATION_CACHE_DIR", "PYTHONWARNINGS"):
+    for name in ("JAX_COMPILATION_CACHE_DIR", "SPOTCAT_CACHE", "PYTHONWARNINGS"):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -6,22 +6,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 import zarr
-from run_surveys import BATCH, write_recipe
+from run_surveys import CHUNK, write_recipe
 
 from spotcat.catalog.query import open_catalog
 from spotcat.catalog.writer import read_part
 from spotcat.config import Site, load_recipe
 from spotcat.ingest.store import LightCurveStore
+from spotcat.run.batches import Batch, bisect, in_batches
 from spotcat.run.plan import Chunk, plan_chunks
 from spotcat.run.stages import finalise_stage, fit_stage, ingest_stage
 from spotcat.run.state import status_of
-from spotcat.run.work import bisect, find_deadly, process_chunk
+from spotcat.run.work import find_deadly, process_chunk
 from spotcat.status import InputError, RunError, Status
 
-SERIAL = Site("serial")
+SERIAL = Site("serial", chunk=CHUNK)
 
 
 def _square_all(numbers: Sequence[int]) -> list[int]:
@@ -63,6 +65,41 @@ def test_the_machine_is_never_blamed_on_a_star(error: Exception, raised: type[Ex
         list(bisect(fail, range(4)))
 
 
+def test_a_batch_that_memory_does_not_hold_is_halved() -> None:
+    """JAX is asked for more than any machine has where more than four stars are padded to."""
+    asked: list[tuple[int, int]] = []
+
+    def fit(stars: Sequence[int], lanes: int) -> list[int]:
+        asked.append((len(stars), lanes))
+        if lanes > 4 or (lanes > 2 and 13 in stars):
+            jax.numpy.zeros((lanes, 2**50)).block_until_ready()
+        return [number**2 for number in stars]
+
+    batch = Batch(16)
+    found = list(in_batches(fit, list, range(20), batch))
+    assert [outcome for _, outcomes in found if isinstance(outcomes, list) for outcome in outcomes] == [
+        number**2 for number in range(20)
+    ]
+    assert (batch.size, batch.smaller) == (2, True)
+    assert asked[:4] == [(16, 16), (8, 8), (4, 4), (4, 4)]
+    assert asked[4:] == [(4, 4), (4, 4), (2, 2), (2, 2), (2, 2), (2, 2)]
+    assert not Batch(16).smaller
+
+
+def test_one_star_that_memory_does_not_hold_ends_the_run() -> None:
+    def fit(stars: Sequence[int], lanes: int) -> None:
+        jax.numpy.zeros((lanes, 2**50)).block_until_ready()
+
+    with pytest.raises(RunError, match=r"the fit of a single star ran out of memory; use fewer workers or a smaller"):
+        list(in_batches(fit, list, range(3), Batch(4)))
+
+
+def test_a_batch_that_raises_harms_no_other() -> None:
+    found = list(in_batches(lambda stars, _: _square_all(stars), list, range(16), Batch(4)))
+    assert [number for numbers, _ in found for number in numbers] == list(range(16))
+    assert [list(numbers) for numbers, outcome in found if isinstance(outcome, Exception)] == [[5], [6]]
+
+
 @pytest.mark.parametrize("deadly", [{0}, {3}, {1, 2}, {0, 4}, {0, 1, 2, 3, 4}])
 def test_halving_finds_the_deadly_stars(deadly: set[int]) -> None:
     chunk = Chunk("chunk-00000", (0, 1, 2, 3, 4), None)
@@ -75,7 +112,7 @@ def test_a_star_whose_fit_raises_harms_no_neighbour(tmp_path: Path, stars: Path,
     recipe = load_recipe(write_recipe(tmp_path / "tiny.toml", stars, tmp_path / "run"))
     ingest_stage(recipe)
     store = LightCurveStore(tmp_path / "run" / "lightcurves.zarr")
-    first = plan_chunks(store.stars, recipe.fit)[0]
+    first = plan_chunks(store.stars, recipe.fit, CHUNK)[0]
     poison = first.star_ids[1]
     _stretch(store, poison)
     fit_stage(recipe, SERIAL)
@@ -100,12 +137,12 @@ def test_a_deadly_star_is_left_out_of_the_fit(tmp_path: Path, stars: Path) -> No
     recipe = load_recipe(write_recipe(tmp_path / "tiny.toml", stars, tmp_path / "run"))
     ingest_stage(recipe)
     store = LightCurveStore(tmp_path / "run" / "lightcurves.zarr")
-    chunk = plan_chunks(store.stars, recipe.fit)[0]
+    chunk = plan_chunks(store.stars, recipe.fit, CHUNK)[0]
     process_chunk(tmp_path / "run", chunk)
     whole = read_part(tmp_path / "run" / "parts" / chunk.name)
     result = process_chunk(tmp_path / "run", replace(chunk, deadly=chunk.star_ids[:1]))
     part = read_part(tmp_path / "run" / "parts" / chunk.name)
-    assert result.n_stars == len(part["star_id"]) == BATCH
+    assert result.n_stars == len(part["star_id"]) == CHUNK
     assert part["star_id"].tolist() == list(chunk.star_ids)
     assert part["status"][0] == Status.FIT_FAILED
     assert part["reason"][0] == "the fit ended its process every time"
@@ -119,7 +156,7 @@ def test_a_part_that_cannot_be_written_ends_the_run(tmp_path: Path, stars: Path)
     recipe = load_recipe(write_recipe(tmp_path / "tiny.toml", stars, tmp_path / "run"))
     ingest_stage(recipe)
     store = LightCurveStore(tmp_path / "run" / "lightcurves.zarr")
-    unfitted = plan_chunks(store.stars, recipe.fit)[-1]
+    unfitted = plan_chunks(store.stars, recipe.fit, CHUNK)[-1]
     (tmp_path / "run" / "parts").write_text("in the way")
     with pytest.raises(RunError, match=f"{tmp_path}/run/parts/{unfitted.name}.*cannot be written"):
         process_chunk(tmp_path / "run", unfitted)
@@ -131,10 +168,10 @@ def test_stages_say_what_is_missing(tmp_path: Path, stars: Path) -> None:
         fit_stage(recipe, SERIAL)
     assert status_of(tmp_path / "run").n_stars == 0
     ingest_stage(recipe)
-    with pytest.raises(InputError, match="4 of 4 chunks are not fitted; run `spotcat fit` first"):
+    with pytest.raises(InputError, match="2 of 2 chunks are not fitted; run `spotcat fit` first"):
         finalise_stage(recipe)
     status = status_of(tmp_path / "run")
-    assert (status.n_stars, status.n_done, status.n_chunks, status.finished) == (12, 0, 4, False)
+    assert (status.n_stars, status.n_done, status.n_chunks, status.finished) == (12, 0, 2, False)
 
 
 def _stretch(store: LightCurveStore, star_id: int) -> None:

@@ -23,7 +23,7 @@ PERIOD = 6.3
 TIME = np.arange(0, 54, 1 / 12)
 SEGMENT = (TIME > 27).astype(int)
 FIT = FitConfig(
-    p_min=2.0, n_period=64, shears=(0.0,), lifetimes=(3.0, 12.0), batch=4,
+    p_min=2.0, n_period=64, shears=(0.0,), lifetimes=(3.0, 12.0),
     refine_steps=20, confirm_modes=2, confirm_steps=8, polish_steps=8,
 )  # fmt: skip
 

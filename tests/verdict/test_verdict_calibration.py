@@ -225,7 +225,7 @@ def test_a_table_that_was_written_is_used_by_a_fit_of_its_settings(learnt: Calib
     assert calibration_of(written(learnt, tmp_path / "table.json")) == learnt
     assert calibration_of(FitConfig()) is shipped()
     # What the fit is then made of, and which stars it is of, are one's own.
-    own = replace(OTHERS, detection=5.0, false_alarm=0.1, reliability=0.5, batch=3, stars=("a",), sampler="importance")
+    own = replace(OTHERS, detection=5.0, false_alarm=0.1, reliability=0.5, stars=("a",), sampler="importance")
     assert calibration_of(written(learnt, tmp_path / "table.json", own)) == learnt
     # The shipped table fits the default settings.
     assert calibration_of(written(shipped(), tmp_path / "copy.json", FitConfig())) == shipped()

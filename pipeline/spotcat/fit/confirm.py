@@ -16,6 +16,7 @@ from jax import Array
 
 from spotcat.fit.climb import Climb, climb_on
 from spotcat.fit.lanes import map_lanes
+from spotcat.fit.programs import program
 from spotcat.gp.composite import covariance, covariance_jacobian, covariance_of, noise_variance, within_reach
 from spotcat.gp.layout import Layout
 from spotcat.gp.likelihood import Score, average_information, log_likelihood, offset_columns, score
@@ -91,7 +92,7 @@ def exact_derivatives(
     return exact.value, exact.slope, information + jax.hessian(negative_log_prior)(theta, layout)
 
 
-@partial(jax.jit, static_argnames=("n_segments", "block"))
+@program(static=("n_segments", "block"))
 def confirm(
     modes: Climb,
     owner: Array,
@@ -126,7 +127,7 @@ def confirm(
     return map_lanes(one, (modes, owner), count, lanes_for(layout))
 
 
-@partial(jax.jit, static_argnames=("n_segments", "block"))
+@program(static=("n_segments", "block"))
 def exact_values(
     theta: Array, owner: Array, stars: GridStar, count: Array | int, layout: Layout, n_segments: int, block: int
 ) -> Array:

@@ -13,6 +13,7 @@ import numpy as np
 from jax import Array
 
 from spotcat.fit.lanes import map_lanes
+from spotcat.fit.programs import program
 from spotcat.gp.composite import binned_rotation, envelope_row, red_rows, spot_levels
 from spotcat.gp.kernel import harmonic_covariances
 from spotcat.gp.layout import LN_WHITE_MIN, N_SHAPE, Layout
@@ -29,7 +30,7 @@ UPDATES = 6
 _FLOOR = 1e-10
 
 
-@jax.jit
+@program
 def envelope_values(
     theta: Array, owner: Array, stars: Periodogram, width: Array, count: Array | int, layout: Layout
 ) -> tuple[Array, Array]:

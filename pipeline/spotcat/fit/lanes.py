@@ -28,6 +28,7 @@ def map_lanes(f: Callable[[Any], Any], items: Any, count: Array | int, lanes: in
     n = jax.tree.leaves(items)[0].shape[0]
     rounds = -(-n // lanes)
     items = jax.tree.map(lambda a: jnp.concatenate([a, jnp.repeat(a[-1:], rounds * lanes - n, axis=0)]), items)
+    f = jax.jit(f)  # traced once, not for its shape and again for its work
     one = jax.eval_shape(f, jax.tree.map(lambda a: a[0], items))
     out = jax.tree.map(lambda s: jnp.zeros((rounds * lanes, *s.shape), s.dtype), one)
 

@@ -72,6 +72,7 @@ def search_stars(stars: Sequence[Measurements], count: int, spec: BucketSpec, co
         spec: the bucket.
         config: settings of the search.
     """
+    stars = stars[: lanes_for(count)]
     periods = spec.periods(config)
     parts = []
     for level in spec.levels(config):
@@ -79,6 +80,14 @@ def search_stars(stars: Sequence[Measurements], count: int, spec: BucketSpec, co
         found = jax.tree.map(lambda a: np.asarray(a)[:count], _at_level(stars, count, level, bank))
         parts.append((found.gain, bank.templates[found.template], found.powers))
     return Searched(*(np.concatenate(column, axis=1) for column in zip(*parts, strict=True)))
+
+
+def lanes_for(count: int) -> int:
+    """Stars that some are padded to: 1, 4, 16, ...; few sizes, since each is a program, and padding is searched too."""
+    lanes = 1
+    while lanes < count:
+        lanes *= 4
+    return lanes
 
 
 def _at_level(stars: Sequence[Measurements], count: int, level: Level, bank: Bank) -> Found:

@@ -15,6 +15,7 @@ from jax import Array
 
 from spotcat.fit.climb import Climb, climb_on
 from spotcat.fit.lanes import map_lanes
+from spotcat.fit.programs import program
 from spotcat.gp.composite import covariance_jacobian, covariance_of
 from spotcat.gp.layout import Layout
 from spotcat.gp.priors import negative_log_prior
@@ -53,7 +54,7 @@ def whittle_derivatives(theta: Array, star: Periodogram, width: Array, layout: L
     return value, slope, star.looks * (j @ j.T) + jax.hessian(negative_log_prior)(theta, layout)
 
 
-@partial(jax.jit, static_argnames="lanes")
+@program(static=("lanes",))
 def refine(
     modes: Climb,
     owner: Array,

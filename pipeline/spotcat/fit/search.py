@@ -21,6 +21,7 @@ from jax import Array
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import Level
 from spotcat.fit.lanes import map_lanes
+from spotcat.fit.programs import program
 from spotcat.gp.composite import red_rows, spot_rows
 from spotcat.gp.layout import KAPPA_MAX, LN_WHITE_MIN, N_RED, Layout
 from spotcat.gp.whittle import Periodogram, expected_power, negative_log_likelihood, periodogram, profiled_powers
@@ -92,7 +93,7 @@ def make_bank(level: Level, periods: tuple[float, ...], config: FitConfig) -> Ba
     return Bank(templates, rows, np.asarray(_without_gaps(rows, noise)), noise, ageing, np.array(periods))
 
 
-@jax.jit
+@program
 def _without_gaps(rows: Array, noise: Array) -> Array:
     """Expected periodograms of all components of every template for a full grid."""
     m = rows.shape[-1]
@@ -102,7 +103,7 @@ def _without_gaps(rows: Array, noise: Array) -> Array:
     return jnp.concatenate([spots, jnp.broadcast_to(others, (len(rows), *others.shape))], axis=1)
 
 
-@jax.jit
+@program
 def _template_rows(templates: Array, layout: Layout) -> Array:
     """Rows of every template for an edge-on star, each component normalised to 1 at lag zero, shape (T, 3, M)."""
     higher = range(3, layout.n_harm + 1)
@@ -119,7 +120,7 @@ def _template_rows(templates: Array, layout: Layout) -> Array:
     return jax.lax.map(one, templates, batch_size=16)
 
 
-@jax.jit
+@program
 def search(y: Array, mask: Array, reach: Array, bank: Bank, count: Array | int) -> Found:
     """Search the first `count` stars of a batch.
 
@@ -241,13 +242,13 @@ def null_value(stars: Periodogram, layout: Layout) -> Array:
     return _null_values(stars, layout)
 
 
-@jax.jit
+@program
 def _null_values(stars: Periodogram, layout: Layout) -> Array:
     noise, ageing = _rows_without_rotation(layout)
     return jax.lax.map(partial(_without_rotation, ageing, noise, least_white=np.exp(LN_WHITE_MIN)), stars)
 
 
-@jax.jit
+@program
 def _rows_without_rotation(layout: Layout) -> tuple[Array, Array]:
     """Unit-variance covariances of red noise, and of spots that do not rotate for six lifetimes; (4, M) and (6, M)."""
     shortest, longest = jnp.log(4 * layout.dt), jnp.log(layout.n_time * layout.dt / 2)

@@ -10,7 +10,6 @@ P_ii`` (the same, eqs. 5.10 to 5.12).
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -20,6 +19,7 @@ from jax import Array
 
 from spotcat.fit.confirm import GridStar, lanes_for
 from spotcat.fit.lanes import map_lanes
+from spotcat.fit.programs import program
 from spotcat.gp.composite import noise_variance, red_rows, spot_levels, spot_rows, within_reach
 from spotcat.gp.layout import N_SHAPE, Layout
 from spotcat.gp.likelihood import offset_columns, score
@@ -47,7 +47,7 @@ class Shown(NamedTuple):
     spots: Any
 
 
-@partial(jax.jit, static_argnames=("n_segments", "block"))
+@program(static=("n_segments", "block"))
 def show(
     theta: Array,
     prot: Array,

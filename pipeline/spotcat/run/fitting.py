@@ -124,10 +124,11 @@ class _Fitting:
 
         self._run, self._work, self._executor, self._progress = run, work, executor, progress
         self._clock = clock
+        self._batch, self._smallest = site.batch, 0
         self._stars = {chunk.name: chunk.star_ids for chunk in work.chunks}
         # The driver itself cannot be ended for taking too long.
         seconds = 0 if site.executor == "serial" else site.chunk_seconds
-        terms = Terms(seconds, site.platform)
+        terms = Terms(seconds, site.platform, site.cache)
         self._load, self._process, self._try = (
             self._guarded(terms, fn) for fn in (load_engine, process_chunk, try_fit)
         )
@@ -159,19 +160,30 @@ class _Fitting:
                 return
             self._run.events.note("chunk began", chunk=chunk.name, stars=len(chunk.star_ids))
             self._clock.begin(chunk)
-            yield chunk
+            yield replace(chunk, batch=self._batch)
 
     def _record(self, result: ChunkResult) -> None:
         stars = {star_id: self._work.inputs[star_id] for star_id in self._stars[result.name]}
         self._work.ledger.record(result.name, stars, result.checksum, result.seconds)
         self._run.events.note("chunk done", **result.events())
         self._clock.end(result)
+        self._tell_of_memory(result)
         self._progress.add(result.n_stars)
         self.n_chunks += 1
         self.n_stars += result.n_stars
         self.seconds += result.seconds
         self.compiled += result.compiled
         self.read_back += result.read_back
+
+    def _tell_of_memory(self, result: ChunkResult) -> None:
+        """Say once for each size that batches were too large for some machine's memory."""
+        if result.batch and (not self._smallest or result.batch < self._smallest):
+            self._smallest = result.batch
+            LOG.info(
+                "fit: memory of %s ran out; %d stars are fitted together there from now on (batch = %d in the site "
+                "begins with as many)",
+                *(result.host, result.batch, result.batch),
+            )
 
     def _fit_suspect(self, chunk: Chunk) -> ChunkResult:
         """Fit a chunk whose workers died, with no other at work that could be to blame."""

@@ -41,6 +41,11 @@ class RunFolder:
         return self.path / "ledger"
 
     @property
+    def chunk_size(self) -> Path:
+        """How many stars a chunk has, from the first fit on."""
+        return self.path / "chunk-size"
+
+    @property
     def catalog(self) -> Path:
         """The finished catalog."""
         return self.path / "catalog.zarr"

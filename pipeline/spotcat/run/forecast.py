@@ -92,7 +92,7 @@ def forecast(recipe: Recipe, site: Site) -> Forecast:
         InputError: there is no run, nothing is ingested, or settings, code or input changed since.
     """
     folder = existing(recipe.survey.output)
-    work = load_work(folder, recipe, site.platform)
+    work = load_work(folder, recipe, site.platform, site.chunk)
     work.ledger.check()
     return forecast_of(folder, work, recipe, site)
 

@@ -17,6 +17,13 @@ from spotcat.text import written
 UNFITTED = 4096
 """Stars in a chunk of those that are not fitted."""
 
+MANY = 256
+"""Chunks that a survey is divided into before they grow: enough for a hundred workers to end together (chosen)."""
+PILOT = 16
+"""Stars at most of the first chunk of a bucket that has several."""
+SMALLEST, LARGEST = {"cpu": 16, "cuda": 256}, 1024
+"""Stars of a chunk, by platform and at most: a CPU's batch, a GPU's, and a thousand parts for a million stars."""
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -26,7 +33,7 @@ class Chunk:
         name: name of the part and of the ledger's entry.
         star_ids: the stars, in order.
         spec: the bucket they share; None for stars that are not fitted.
-        lanes: batch size that the stars are padded to, the same for every chunk of a bucket.
+        batch: stars that are fitted together; 0 is what the device is best at.
         deadly: those of the stars that are left out of the fit because it kills the process it runs in.
         endless: those of the deadly stars whose fit did not end.
     """
@@ -34,7 +41,7 @@ class Chunk:
     name: str
     star_ids: tuple[int, ...]
     spec: BucketSpec | None
-    lanes: int = 0
+    batch: int = 0
     deadly: tuple[int, ...] = ()
     endless: tuple[int, ...] = ()
 
@@ -55,15 +62,31 @@ def chosen(stars: Mapping[str, np.ndarray], config: FitConfig) -> Mapping[str, n
     return {column: values[wanted] for column, values in stars.items()}
 
 
+def chunk_size(n_stars: int, platform: str = "cpu") -> int:
+    """Stars of a chunk where nobody says: a power of two, the larger the more stars there are.
+
+    Small surveys still have chunks for every worker, and large ones a thousand parts for each million stars.
+
+    Args:
+        n_stars: stars of the survey.
+        platform: cpu or cuda, what they are fitted on.
+    """
+    size = SMALLEST[platform]
+    while size < LARGEST and n_stars >= 2 * size * MANY:
+        size *= 2
+    return size
+
+
 def plan_chunks(
-    stars: Mapping[str, np.ndarray], config: FitConfig, generation: int = 0, kept: Sequence[Chunk] = ()
+    stars: Mapping[str, np.ndarray], config: FitConfig, size: int, generation: int = 0, kept: Sequence[Chunk] = ()
 ) -> list[Chunk]:
     """Divide a survey into chunks, sorted by bucket, long grids first, and star id; stars that are not fitted last.
 
     Args:
         stars: the store's star table; ``star_id``, ``status``, ``span``, ``cadence`` and ``n_segments``
             are used, arrays of shape (n_stars,).
-        config: ``batch`` is the size of a chunk.
+        config: limits of the grids.
+        size: stars of a chunk.
         generation: how many times files were appended to the store; each plan has names of its own.
         kept: chunks whose stars are left out.
 
@@ -81,15 +104,13 @@ def plan_chunks(
             fitted.append((choose_bucket(span, cadence, n_segments, config), star_id))
         else:
             unfitted.append(star_id)
-    batches: list[tuple[BucketSpec | None, tuple[int, ...], int]] = []
+    groups: list[tuple[BucketSpec | None, tuple[int, ...]]] = []
     # Long grids first: they take longest, and a run that ends with them leaves workers idle.
     for spec, members in groupby(sorted(fitted, key=lambda f: (-f[0].n_time, *f)), key=itemgetter(0)):
-        ids = [star_id for _, star_id in members]
-        lanes = min(len(ids), config.batch)
-        batches += [(spec, some, lanes) for some in _batched(ids, config.batch)]
-    batches += [(None, some, 0) for some in _batched(sorted(unfitted), UNFITTED)]
+        groups += [(spec, some) for some in _divided([star_id for _, star_id in members], size)]
+    groups += [(None, some) for some in _batched(sorted(unfitted), UNFITTED)]
     prefix = f"chunk-{generation}" if generation else "chunk"
-    return [Chunk(f"{prefix}-{number:05d}", ids, spec, lanes) for number, (spec, ids, lanes) in enumerate(batches)]
+    return [Chunk(f"{prefix}-{number:05d}", ids, spec) for number, (spec, ids) in enumerate(groups)]
 
 
 def kept_chunks(
@@ -104,7 +125,7 @@ def kept_chunks(
         generation: how many times files were appended to the store.
 
     Returns:
-        Chunks by name, the latest first, without the stars of later ones; their ``lanes`` are not known.
+        Chunks by name, the latest first, without the stars of later ones.
     """
     earlier = {name: _generation(name) for name in unchanged if _generation(name) < generation}
     row = {star_id: i for i, star_id in enumerate(stars["star_id"].tolist())} if earlier else {}
@@ -139,6 +160,14 @@ def padding(chunks: Sequence[Chunk], stars: Mapping[str, np.ndarray]) -> float:
     return float(1 - used / total) if total else 0.0
 
 
+def _divided(star_ids: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
+    """The stars of a bucket in chunks: all others wait for the first, which compiles the programs, so it is small."""
+    first = PILOT if PILOT < size < len(star_ids) else 0
+    yield from _batched(star_ids[:first], PILOT)
+    yield from _batched(star_ids[first:], size)
+
+
 def _batched(star_ids: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
+    """Stars in order, so many at a time; the last may be fewer."""
     for start in range(0, len(star_ids), size):
         yield tuple(star_ids[start : start + size])

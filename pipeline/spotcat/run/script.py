@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from spotcat.config import Site
+from spotcat.run.cache import GIVEN, OF_RUN, kept_at
 from spotcat.run.cluster import on_gpus
-from spotcat.run.environment import KEPT_AT, ONE_GPU, dask_environment, environment
+from spotcat.run.environment import ONE_GPU, PROGRAMS_AT, dask_environment, environment
 from spotcat.run.folder import RunFolder
 from spotcat.status import RunStopped
 
@@ -99,9 +99,11 @@ def _setup(job: Job) -> Iterator[str]:
 
 def _exports(job: Job) -> Iterator[str]:
     yield "# What every process needs."
-    variables = environment(job.folder, job.site.platform)
+    cache = job.site.cache or OF_RUN  # a home may be slow, full or missing on a node
+    variables = environment(job.folder, job.site.platform, cache)
     # Each node adds what it can run: it need not be the kind of machine that submits.
-    variables[KEPT_AT] = os.environ.get(KEPT_AT) or str(job.folder.compiled)
+    variables[GIVEN] = str(kept_at(job.folder, cache))
+    del variables[PROGRAMS_AT]
     # Dask is silent on a terminal; in a job it has files to write to.
     del variables["DASK_LOGGING__DISTRIBUTED"]
     if job.site.slurm.shape == "allocation":

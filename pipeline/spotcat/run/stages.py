@@ -6,6 +6,7 @@ the ledger's entries of the chunks that it hands out, and imports JAX only where
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,8 +19,9 @@ from typing import Any
 from spotcat import __version__
 from spotcat.config import Recipe, Site, Spots, digest
 from spotcat.run.account import write_account
+from spotcat.run.cache import GIVEN, heal, left_aside, make_room
 from spotcat.run.claim import Lock, joined, owned
-from spotcat.run.environment import heal, prepared
+from spotcat.run.environment import prepared
 from spotcat.run.events import recorded
 from spotcat.run.fitting import fit
 from spotcat.run.folder import RunFolder
@@ -28,7 +30,7 @@ from spotcat.run.mapping import mapping
 from spotcat.run.progress import LOG, Progress, logged
 from spotcat.run.retry import forget_failed
 from spotcat.run.stop import stoppable
-from spotcat.run.survey import Run, Share, Work, load_work
+from spotcat.run.survey import Run, Share, Work, keep_chunk_size, load_work
 from spotcat.status import InputError, Status
 from spotcat.verdict.calibration import calibration_of
 
@@ -146,13 +148,16 @@ def _at_work(folder: RunFolder, recipe: Recipe, site: Site, share: Share | None 
     """What a driver needs while it is at work: logs, environment, and an ear for signals."""
     # Appended to by several machines, one file would lose lines.
     log = folder.log.with_stem(f"spotcat-{share.number}of{share.count}") if share else folder.log
+    trouble = left_aside(site.cache)
     about = {"survey": recipe.survey.name, "executor": site.executor, "share": str(share or "")}
     with (
         stoppable() as stop,
         logged(log),
-        prepared(folder, site.platform),
+        prepared(folder, site.platform, site.cache),
         recorded(folder.events, version=__version__, **about) as events,
     ):
+        if trouble:
+            LOG.info("compiled programs are kept in %s: %s", folder.compiled, trouble)
         LOG.debug("spotcat %s on survey %r", __version__, recipe.survey.name)
         yield Run(folder, recipe, events, stop)
 
@@ -204,11 +209,13 @@ def _swept(run: Run, site: Site) -> Work:
     What is left of it is forecast, for the run report to compare.
     """
     require_sampler(run.recipe.fit.sampler)
-    work = load_work(run.folder, run.recipe, site.platform)
+    work = load_work(run.folder, run.recipe, site.platform, site.chunk)
     work.ledger.check()
     work.ledger.sweep()
+    keep_chunk_size(run.folder, work)
     if work.missing:
-        heal(run.folder)
+        heal(Path(os.environ[GIVEN]))
+        make_room(Path(os.environ[GIVEN]))
         run.events.note("forecast", **forecast_of(run.folder, work, run.recipe, site).figures())
     return work
 

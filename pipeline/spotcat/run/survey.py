@@ -66,6 +66,8 @@ class Work:
     inputs: dict[int, str]
     """A digest of what the store knows of each star, by star id."""
     input_hash: str
+    size: int
+    """Stars of a chunk."""
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -80,12 +82,12 @@ class Work:
     @property
     def pilots(self) -> list[Chunk]:
         """The first chunk of each bucket of which none is done: who fits it compiles the bucket's programs."""
-        warm = {(chunk.spec, chunk.lanes) for chunk in self.chunks if chunk.name in self.done}
-        first = {(chunk.spec, chunk.lanes): chunk for chunk in reversed(self.chunks) if chunk.spec is not None}
-        return [chunk for program, chunk in first.items() if program not in warm]
+        warm = {chunk.spec for chunk in self.chunks if chunk.name in self.done}
+        first = {chunk.spec: chunk for chunk in reversed(self.chunks) if chunk.spec is not None}
+        return [chunk for spec, chunk in first.items() if spec not in warm]
 
 
-def load_work(folder: RunFolder, recipe: Recipe, platform: str = "") -> Work:
+def load_work(folder: RunFolder, recipe: Recipe, platform: str = "", chunk: int = 0) -> Work:
     """The work of an ingested survey.
 
     Of the chunks that were done before files were appended to the store, those stars are kept that are as they were;
@@ -95,6 +97,7 @@ def load_work(folder: RunFolder, recipe: Recipe, platform: str = "") -> Work:
         folder: the run folder.
         recipe: its recipe.
         platform: cpu or cuda, what it is fitted on; what the run began with if empty.
+        chunk: stars of a chunk, 0 for what the survey's size asks for; a run keeps what it began with.
 
     Raises:
         InputError: there is no light-curve store, or not a complete one, or it lacks a star of ``fit.stars``.
@@ -102,7 +105,7 @@ def load_work(folder: RunFolder, recipe: Recipe, platform: str = "") -> Work:
     from spotcat.catalog.ledger import Ledger
     from spotcat.ingest.store import LightCurveStore
     from spotcat.run.fingerprint import fingerprint
-    from spotcat.run.plan import chosen, kept_chunks, padding, plan_chunks
+    from spotcat.run.plan import chosen, chunk_size, kept_chunks, padding, plan_chunks
 
     store = LightCurveStore(folder.store)
     platform = platform or Ledger(folder.ledger, {}).begun().get("platform", "cpu")
@@ -114,7 +117,28 @@ def load_work(folder: RunFolder, recipe: Recipe, platform: str = "") -> Work:
     unchanged = {name: entry.unchanged(inputs) for name, entry in entries.items()}
     stars = chosen(store.stars, recipe.fit)
     kept = kept_chunks(unchanged, stars, recipe.fit, store.generation)
-    chunks = kept + plan_chunks(stars, recipe.fit, store.generation, kept)
+    size = _begun_with(folder) or chunk or chunk_size(len(stars["star_id"]), platform)
+    chunks = kept + plan_chunks(stars, recipe.fit, size, store.generation, kept)
     names = {chunk.name for chunk in chunks if set(chunk.star_ids) <= set(unchanged.get(chunk.name, ()))}
     done = {name: entry for name, entry in entries.items() if name in names}
-    return Work(chunks, ledger, done, padding(chunks, stars), inputs, store.input_hash)
+    return Work(chunks, ledger, done, padding(chunks, stars), inputs, store.input_hash, size)
+
+
+def keep_chunk_size(folder: RunFolder, work: Work) -> None:
+    """Let every later driver of a run divide its stars as this one does: what is done is known by chunks.
+
+    Raises:
+        RunError: the run folder cannot be written.
+    """
+    from spotcat.atomic import write_file
+
+    if _begun_with(folder) != work.size:
+        write_file(folder.chunk_size, f"{work.size}\n".encode())
+
+
+def _begun_with(folder: RunFolder) -> int:
+    """Stars of a chunk of a run; 0 where none was ever fitted."""
+    try:
+        return max(int(folder.chunk_size.read_text(encoding="ascii")), 0)
+    except (OSError, ValueError):
+        return 0

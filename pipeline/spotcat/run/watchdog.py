@@ -6,12 +6,12 @@ that needs nothing of the interpreter.
 
 from __future__ import annotations
 
-import faulthandler
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from spotcat.atomic import writing
+from spotcat.run.batches import watched
 from spotcat.run.environment import adopt
 from spotcat.run.executors import WorkerDied
 from spotcat.run.folder import RunFolder
@@ -21,14 +21,21 @@ R = TypeVar("R")
 
 
 class Terms(NamedTuple):
-    """How a call is made: it may take so many seconds (0 is any), and JAX computes on cpu or cuda."""
+    """How a call is made.
+
+    Attributes:
+        seconds: that each batch of it may take; 0 is any.
+        platform: cpu or cuda, what JAX computes on.
+        cache: where its site keeps compiled programs.
+    """
 
     seconds: int
     platform: str
+    cache: str = ""
 
 
 def guarded(terms: Terms, fn: Callable[[Path, Chunk], R], run_folder: Path, chunk: Chunk) -> R | WorkerDied[Chunk]:
-    """Call a function on a chunk in the environment that it needs; this process ends if that takes too long.
+    """Call a function on a chunk in the environment that it needs; this process ends if a batch takes too long.
 
     A call that hung once is not made again before `forget`: each attempt costs a worker the whole time.
 
@@ -41,7 +48,7 @@ def guarded(terms: Terms, fn: Callable[[Path, Chunk], R], run_folder: Path, chun
     Raises:
         RunError: the run folder cannot be written, or this worker sees other workers' GPUs or none.
     """
-    adopt(RunFolder(run_folder), terms.platform)
+    adopt(RunFolder(run_folder), terms.platform, terms.cache)
     if not terms.seconds:
         return fn(run_folder, chunk)
     traces = _traces(RunFolder(run_folder), chunk)
@@ -51,11 +58,10 @@ def guarded(terms: Terms, fn: Callable[[Path, Chunk], R], run_folder: Path, chun
         traces.parent.mkdir(exist_ok=True)
         stream = traces.open("w", encoding="utf-8")
     with stream:
-        faulthandler.dump_traceback_later(terms.seconds, exit=True, file=stream)
         try:
-            return fn(run_folder, chunk)
+            with watched(terms.seconds, stream):
+                return fn(run_folder, chunk)
         finally:
-            faulthandler.cancel_dump_traceback_later()
             traces.unlink(missing_ok=True)
 
 

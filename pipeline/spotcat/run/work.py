@@ -23,11 +23,13 @@ from spotcat.catalog.schema import COLUMNS
 from spotcat.catalog.writer import write_part
 from spotcat.config import Recipe, load_recipe
 from spotcat.ingest.store import LightCurve, LightCurveStore
+from spotcat.run.batches import Batch, about_this_machine, halves, in_batches
 from spotcat.run.folder import RunFolder
 from spotcat.run.plan import Chunk
-from spotcat.status import RunError, SpotcatError, Status
+from spotcat.status import RunError, Status
 
 if TYPE_CHECKING:
+    from spotcat.fit.buckets import BucketSpec
     from spotcat.fit.engine import FitTable
 
 T = TypeVar("T")
@@ -49,7 +51,9 @@ class ChunkResult(NamedTuple):
         n_deadly: those of them that were left out of the fit because it killed its process or did not end.
         memory: the most that its process has used so far [MiB].
         compiled: programs that its process had to compile.
-        read_back: programs that its process found in the run's cache.
+        read_back: programs that its process found compiled.
+        batch: stars that its process fits together since memory ran out with more; 0 where it did not.
+        host: the machine.
     """
 
     name: str
@@ -61,6 +65,8 @@ class ChunkResult(NamedTuple):
     memory: int
     compiled: int
     read_back: int
+    batch: int = 0
+    host: str = ""
 
     def events(self) -> dict[str, Any]:
         """What the run's events say of it."""
@@ -94,24 +100,37 @@ def process_chunk(run_folder: Path, chunk: Chunk) -> ChunkResult:
         _fail(columns, [row_of[star_id]], _ENDLESS if star_id in chunk.endless else _DEADLY)
     count = _program_count(chunk)
     before = count()
-    for stars, outcome in _fitted(folder, chunk, recipe, store):
+    batch = _batch(chunk)
+    for stars, outcome in _fitted(folder, chunk, recipe, store, batch):
         rows = [row_of[star.star_id] for star in stars]
         if isinstance(outcome, Exception):
             _fail(columns, rows, _sentence(outcome))
         else:
             _fill(columns, arrays, rows, outcome)
     checksum = write_part(folder.parts / chunk.name, columns, arrays)
-    programs = tuple(now - then for now, then in zip(count(), before, strict=True))
+    compiled, read_back = (now - then for now, then in zip(count(), before, strict=True))
     failed = int(np.count_nonzero(columns["status"] == Status.FIT_FAILED))
     spent = monotonic() - started
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    return ChunkResult(chunk.name, len(chunk.star_ids), checksum, spent, failed, len(chunk.deadly), memory, *programs)
+    return ChunkResult(
+        chunk.name,
+        len(chunk.star_ids),
+        checksum,
+        spent,
+        failed,
+        len(chunk.deadly),
+        memory,
+        compiled,
+        read_back,
+        batch.size if batch.smaller else 0,
+        socket.gethostname(),
+    )
 
 
 def try_fit(run_folder: Path, chunk: Chunk) -> None:
     """Fit a chunk's stars and forget the result: does the process survive it?"""
     folder = RunFolder(run_folder)
-    for _ in _fitted(folder, chunk, *_opened(folder)):
+    for _ in _fitted(folder, chunk, *_opened(folder), _batch(chunk)):
         pass
 
 
@@ -127,7 +146,7 @@ def load_engine(*_: object) -> None:
         from spotcat.fit import engine  # noqa: F401
         from spotcat.fit.compiled import require_device
     except Exception as error:
-        raise RunError(_about_this_machine("cannot load the fit", error)) from error
+        raise RunError(about_this_machine("cannot load the fit", error)) from error
     require_device()
 
 
@@ -140,55 +159,47 @@ def find_deadly(survives: Callable[[Chunk], bool], chunk: Chunk) -> tuple[int, .
     """
     if len(chunk.star_ids) == 1:
         return chunk.star_ids
-    halves = [replace(chunk, star_ids=tuple(half)) for half in _halves(chunk.star_ids)]
-    return tuple(star_id for half in halves if not survives(half) for star_id in find_deadly(survives, half))
-
-
-def bisect(fit: Callable[[Sequence[T]], R], stars: Sequence[T]) -> Iterator[tuple[Sequence[T], R | Exception]]:
-    """Fit stars together; where that raises, its halves, and so on down to the stars that raise alone.
-
-    Args:
-        fit: fits some stars.
-        stars: the stars.
-
-    Yields:
-        Stars that were fitted together with their result, or a single star with its exception.
-
-    Raises:
-        OSError: a file or a disk failed, which is no star's fault.
-        RunError: memory ran out, a library is missing, or the device computes no more.
-    """
-    try:
-        outcome: R | Exception = fit(stars)
-    except SpotcatError:
-        raise
-    except Exception as error:
-        _blame_no_star(error)
-        if len(stars) > 1:
-            for half in _halves(stars):
-                yield from bisect(fit, half)
-            return
-        outcome = error
-    yield stars, outcome
+    parts = [replace(chunk, star_ids=tuple(half)) for half in halves(chunk.star_ids)]
+    return tuple(star_id for half in parts if not survives(half) for star_id in find_deadly(survives, half))
 
 
 def _fitted(
-    folder: RunFolder, chunk: Chunk, recipe: Recipe, store: LightCurveStore
+    folder: RunFolder, chunk: Chunk, recipe: Recipe, store: LightCurveStore, batch: Batch
 ) -> Iterator[tuple[Sequence[LightCurve], FitTable | Exception]]:
     alive = [star_id for star_id in chunk.star_ids if star_id not in chunk.deadly]
     spec = chunk.spec
     if spec is None or not alive:
         return
     load_engine()
+    from spotcat.fit.compiled import spare_memory_maps
     from spotcat.fit.engine import fit_stars
 
-    def fit(stars: Sequence[LightCurve]) -> FitTable:
-        return fit_stars(stars, spec, recipe.fit, lanes=chunk.lanes)
+    spare_memory_maps()
+
+    def fit(stars: Sequence[LightCurve], lanes: int) -> FitTable:
+        return fit_stars(stars, spec, recipe.fit, lanes)
 
     try:
-        yield from bisect(fit, store.read(alive))
+        yield from in_batches(fit, store.read, alive, batch)
     except OSError as error:
         raise RunError(f"{error.filename or folder.path}: {error.strerror or error}") from error
+
+
+_batches: dict[BucketSpec, Batch] = {}
+"""Of this process: what memory did not hold once is not tried again."""
+
+
+def _batch(chunk: Chunk) -> Batch:
+    """How many stars of a chunk are fitted together: as the site says, what the device is best at, or what has room."""
+    spec = chunk.spec
+    if spec is None:
+        return Batch(1)
+    if spec not in _batches:
+        load_engine()
+        from spotcat.fit.compiled import stars_at_once
+
+        _batches[spec] = Batch(chunk.batch or stars_at_once(spec.n_time))
+    return _batches[spec]
 
 
 def _program_count(chunk: Chunk) -> Callable[[], tuple[int, int]]:
@@ -242,31 +253,6 @@ def _fill(columns: dict[str, np.ndarray], arrays: dict[str, np.ndarray], rows: S
 def _fail(columns: dict[str, np.ndarray], rows: Sequence[int], reason: str) -> None:
     columns["status"][rows] = Status.FIT_FAILED
     columns["reason"][rows] = reason
-
-
-def _halves(items: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
-    middle = (len(items) + 1) // 2
-    return items[:middle], items[middle:]
-
-
-def _blame_no_star(error: Exception) -> None:
-    """Raise where the machine or the installation failed, not the star."""
-    from spotcat.fit.compiled import require_device
-
-    # The fit works on arrays: whatever it wants of a file is not a star's.
-    if isinstance(error, OSError):
-        raise error
-    if isinstance(error, ImportError):
-        raise RunError(_about_this_machine("lacks a library of the fit", error)) from error
-    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
-        raise RunError("a fit ran out of memory; use fewer workers or a smaller fit.max_points") from error
-    # A device that is gone fails every star.
-    require_device()
-
-
-def _about_this_machine(words: str, error: Exception) -> str:
-    reason = " ".join(str(error).split())[:300]
-    return f"{socket.gethostname()} {words} ({type(error).__name__}: {reason}); mend the installation and run again"
 
 
 def _sentence(error: Exception) -> str:

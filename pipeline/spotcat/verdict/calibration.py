@@ -35,7 +35,7 @@ QUANTITIES = ("prot", "spot_lifetime")
 """Columns whose intervals are calibrated."""
 N_EVIDENCE, N_RIGHT = 6, 4
 """Features of `evidence_features` and of `right_features`."""
-ANYWAY = ("min_points", "stars", "sampler", "batch", "detection", "false_alarm", "reliability", "calibration")
+ANYWAY = ("min_points", "stars", "sampler", "detection", "false_alarm", "reliability", "calibration")
 """Settings of a fit that change neither its gains nor its raw intervals, only which stars have them and what is made of
 them."""
 
