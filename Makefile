@@ -34,6 +34,7 @@ schema: $(READY)
 	$(BIN)/spotcat schema > catalogs/schema.json
 	$(BIN)/spotcat schema --format markdown > docs/columns.md
 	$(BIN)/spotcat schema --format thresholds > docs/thresholds.md
+	$(BIN)/spotcat schema --format settings > docs/settings.md
 
 docs: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'

@@ -57,6 +57,8 @@ def test_version_and_help() -> None:
         "query",
         "validate",
         "schema",
+        "recipe",
+        "site",
         "report",
         "show",
         "simulate",

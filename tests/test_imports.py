@@ -18,7 +18,7 @@ from spotcat.run.fingerprint import closure
 
 PACKAGE = Path(spotcat.__file__).parent
 
-EVERYWHERE = {"config", "scatter", "status", "text"}
+EVERYWHERE = {"citation", "config", "scatter", "status", "text"}
 ARROWS: dict[str, set[str]] = {
     "scatter": set(),
     "status": set(),
@@ -29,6 +29,8 @@ ARROWS: dict[str, set[str]] = {
     "settings": set(),
     "spots": {"toml", "settings"},
     "config": {"status", "toml", "settings", "spots"},
+    "reference": {"status", "toml", "settings"},
+    "citation": set(),
     "star": set(),
     "gp": {"star", "gaps"},
     "verdict": {"gp"},
@@ -39,7 +41,7 @@ ARROWS: dict[str, set[str]] = {
     "check": {"star", "gp", "fit", "verdict", "ingest", "catalog", "atomic"},
     "report": {"star", "gp", "ingest", "catalog", "atomic"},
     "validation": {"run", "check", "report", "ingest", "catalog", "atomic"},
-    "commands": {"run", "check", "report", "catalog", "verdict", "ingest", "validation"},
+    "commands": {"run", "check", "report", "catalog", "verdict", "ingest", "validation", "reference"},
     "cli": {"commands"},
     "__main__": {"cli"},
 }

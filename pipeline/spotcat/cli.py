@@ -114,8 +114,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_query(add("query", commands.query, "select stars of a catalog"))
     check = add("validate", commands.validate, "check every byte, column and count of a catalog")
     check.add_argument("catalog", metavar="CATALOG")
-    schema = add("schema", commands.schema, "print the columns of catalogs, or what a fit is judged by")
-    schema.add_argument("--format", choices=("json", "markdown", "thresholds"), default="json")
+    words = "print the columns of catalogs, what a fit is judged by, or every key of recipes and sites"
+    schema = add("schema", commands.schema, words)
+    schema.add_argument("--format", choices=("json", "markdown", "thresholds", "settings"), default="json")
+    _add_shipped(add("recipe", commands.recipe, "print a recipe to start from"), "recipe")
+    _add_shipped(add("site", commands.site, "print a site to start from"), "site")
     show = add("show", commands.show, "draw a star: light curve, periodogram, autocorrelation")
     show.add_argument("catalog", metavar="CATALOG")
     show.add_argument("name", metavar="NAME", help="such as 'KIC 10002792'")
@@ -159,6 +162,14 @@ def _add_stages(parser: argparse.ArgumentParser, *, site: bool) -> None:
     parser.add_argument("recipe", metavar="RECIPE", help="TOML file that says what to run")
     if site:
         parser.add_argument("--site", metavar="SITE", help="TOML file that says where (default: this machine)")
+
+
+def _add_shipped(parser: argparse.ArgumentParser, kind: str) -> None:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("name", metavar="NAME", nargs="?", help=f"one of the {kind}s that come with spotcat")
+    which.add_argument("--minimal", action="store_true", help="the shortest one (default)")
+    which.add_argument("--full", action="store_true", help="every key with its default and its meaning")
+    which.add_argument("--list", action="store_true", help="the names of those that come with spotcat")
 
 
 def _add_retry(parser: argparse.ArgumentParser) -> None:

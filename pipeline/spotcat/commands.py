@@ -190,10 +190,29 @@ def validate(options: argparse.Namespace) -> None:
 
 def schema(options: argparse.Namespace) -> None:
     from spotcat.catalog.reference import schema_json, schema_markdown
+    from spotcat.reference import settings_markdown
     from spotcat.verdict.reference import thresholds_markdown
 
-    pages = {"json": schema_json, "markdown": schema_markdown, "thresholds": thresholds_markdown}
+    pages = {"json": schema_json, "markdown": schema_markdown}
+    pages |= {"thresholds": thresholds_markdown, "settings": settings_markdown}
     print(pages[options.format](), end="")
+
+
+def recipe(options: argparse.Namespace) -> None:
+    _print_shipped("recipe", options)
+
+
+def site(options: argparse.Namespace) -> None:
+    _print_shipped("site", options)
+
+
+def _print_shipped(kind: str, options: argparse.Namespace) -> None:
+    from spotcat.reference import MINIMAL, full, listing, shipped
+
+    if options.list:
+        print(listing(kind), end="")
+    else:
+        print(full(kind) if options.full else shipped(kind, options.name or MINIMAL[kind]), end="")
 
 
 def show(options: argparse.Namespace) -> None:

@@ -1,8 +1,20 @@
-"""The sections of recipes (what to run) and sites (where to run it), with every default in one place."""
+"""The sections of recipes (what to run) and sites (where to run it), with every default in one place.
+
+The types name the units, the text below a key says what it means: `spotcat.reference` makes of them docs/settings.md
+and the commented files of ``spotcat recipe --full`` and ``spotcat site --full``.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
+
+Days = Annotated[float, "d"]
+Degrees = Annotated[float, "deg"]
+Rotations = Annotated[float, "rotations"]
+Seconds = Annotated[int, "s"]
+Sigma = Annotated[float, "sigma"]
+"""Standard deviations of what the key's text names."""
 
 
 @dataclass(frozen=True)
@@ -10,8 +22,11 @@ class SurveyConfig:
     """Name, run folder and random seed of a survey."""
 
     name: str
+    """What the catalog and its pages call the survey."""
     output: str
+    """The run folder; it is made, and belongs to this recipe from then on."""
     seed: int
+    """Whole number, not negative, from which every random number follows."""
 
 
 @dataclass(frozen=True)
@@ -34,24 +49,24 @@ class CleanConfig:
 
     quality: str = "default"
     """lightkurve's quality bit mask: none, default, hard or hardest."""
-    gap: float = 30.0
-    """A gap in time longer than this [d] starts a new segment; so does every file."""
+    gap: Days = 30.0
+    """A gap in time longer than this starts a new segment; so does every file."""
     orbits: bool = True
     """Whether the two orbits of a TESS sector are segments of their own, and stretches of a table that last as long."""
     ephemerides: str = ""
     """CSV with the columns star, period [d], epoch [d], duration [h]; measurements in transit are left out."""
-    excess_sigma: float = 8.0
-    """Measurements so far above the median of a stretch without pauses [its own sigma] are left out; 0 keeps all."""
+    excess_sigma: Sigma = 8.0
+    """Measurements so far above the median of a stretch without pauses are left out; 0 keeps all."""
     scatter_ratio: float = 2.5
     """Half days whose neighbouring measurements differ so many times more than is usual are left out; 0 keeps all."""
-    dip_sigma: float = 5.0
-    """Dips so deep [sigma], and no longer than `clip_window`, are left out whole; 0 keeps all."""
-    flare_sigma: float = 5.0
-    """Flares, points so far above a local parabola [sigma] and their tails, are left out; 0 keeps all."""
-    outlier_sigma: float = 5.0
-    """One or two points so far off [sigma] are left out, longer dips never; 0 keeps all."""
-    clip_window: float = 0.5
-    """Width of the local parabola [d]."""
+    dip_sigma: Sigma = 5.0
+    """Dips so deep, and no longer than `clip_window`, are left out whole; 0 keeps all."""
+    flare_sigma: Sigma = 5.0
+    """Flares, points so far above a local parabola and their tails, are left out; 0 keeps all."""
+    outlier_sigma: Sigma = 5.0
+    """One or two points so far off are left out, longer dips never; 0 keeps all."""
+    clip_window: Days = 0.5
+    """Width of the local parabola."""
     ramp_ratio: float = 1.5
     """Beginnings and ends of stretches so many times steeper than the steepest between them are left out; 0 keeps
     all."""
@@ -71,18 +86,18 @@ class FitConfig:
     """Fewer valid measurements than this are not searched."""
     max_points: int = 2048
     """Most points of a grid; a longer light curve is binned coarser, and its short periods are searched in pieces."""
-    cadence_min: float = 0.0
-    """Bin width [d] below which no star is binned; 0 is the native cadence."""
-    p_min: float = 0.2
-    """Shortest period searched [d]; never below four bins."""
-    p_max: float = 100.0
-    """Longest period searched [d]; never above half the baseline."""
+    cadence_min: Days = 0.0
+    """Bin width below which no star is binned; 0 is the native cadence."""
+    p_min: Days = 0.2
+    """Shortest period searched; never below four bins."""
+    p_max: Days = 100.0
+    """Longest period searched; never above half the baseline."""
     n_period: int = 256
     """Log-spaced periods of the search."""
     shears: tuple[float, ...] = (0.0, 0.2)
     """Shear kappa of the search templates."""
-    lifetimes: tuple[float, ...] = (1.5, 4.0, 12.0, 30.0)
-    """Spot lifetimes of the search templates, in rotations."""
+    lifetimes: tuple[Rotations, ...] = (1.5, 4.0, 12.0, 30.0)
+    """Spot lifetimes of the search templates."""
     n_harm: int = 4
     """Rotation harmonics in the covariance."""
     envelope: str = "trapezoid"
@@ -96,8 +111,8 @@ class FitConfig:
     """The coefficients u1, u2 of limb-darkened; these and the ratio of faculae to spots of facular; else none."""
     latitude: str = "uniform"
     """Where they emerge: uniform (in latitude), area (uniform on the sphere), bands or belts."""
-    latitude_numbers: tuple[float, ...] = ()
-    """The edges of bands, centre and width of belts [deg], of either hemisphere; else none."""
+    latitude_numbers: tuple[Degrees, ...] = ()
+    """The edges of bands, centre and width of belts, of either hemisphere; else none."""
     n_modes: int = 5
     """Period modes refined for each star, half and double the best among them."""
     refine_steps: int = 60
@@ -108,12 +123,12 @@ class FitConfig:
     """Most damped Newton steps of each of them; the odds of two that have not arrived say nothing."""
     polish_steps: int = 30
     """Most further steps of the best one."""
-    outlier_sigma: float = 5.0
-    """Bins so far from what all others say of them [sigma] are left out, and the star is fitted again; 0 keeps all."""
+    outlier_sigma: Sigma = 5.0
+    """Bins so far from what all others say of them are left out, and the star is fitted again; 0 keeps all."""
     prior_shear: float = 0.3
     """Scale of the half-normal prior on the shear kappa."""
-    prior_min_rotations: float = 1.35
-    """Lifetime in rotations below which spots are softly discouraged: they carry no period."""
+    prior_min_rotations: Rotations = 1.35
+    """Lifetime below which spots are softly discouraged: they carry no period."""
     prior_min_rotations_width: float = 0.2
     """Softness of that bound, a standard deviation in ln."""
     prior_decay_ratio: tuple[float, ...] = (-0.9, 1.0)
@@ -131,8 +146,8 @@ class FitConfig:
     detection: float = 3.0
     """Least log-likelihood gain over no rotation of a detection."""
     false_alarm: float = 0.006
-    """Largest probability that a star without rotation has as much evidence of one; less than the one in a hundred that
-    is promised, so that chance seldom takes it above."""
+    """Largest probability that a star without rotation has as much evidence of one. It is below the one in a hundred
+    that is promised, because it is itself estimated from a finite number of stars."""
     reliability: float = 0.85
     """Least probability that the period is right for the rotation to count as detected."""
     calibration: str = ""
@@ -144,18 +159,27 @@ class SimulateConfig:
     """The population that ``spotcat simulate`` draws; ranges are (low, high)."""
 
     folder: str = ""
+    """Where the light curves and the table of true values go."""
     n_stars: int = 0
+    """How many stars."""
     source: str = "spots"
     """spots (this package's model), butterpy (another package's) or quiet (anything but rotation)."""
     observatory: str = "plain"
     """plain, kepler (quarters with offsets) or tess (a gap in the middle of the sector)."""
-    baseline: float = 150.0
-    cadence: float = 0.5
-    period: tuple[float, float] = (2.0, 30.0)
+    baseline: Days = 150.0
+    """Time from the first measurement to the last."""
+    cadence: Days = 0.5
+    """Time between two measurements."""
+    period: tuple[Days, Days] = (2.0, 30.0)
+    """Rotation period of the equator, uniform in ln."""
     kappa: tuple[float, float] = (0.0, 0.3)
-    lspot: tuple[float, float] = (5.0, 40.0)
-    tau_spot: tuple[float, float] = (2.0, 20.0)
+    """Shear: the relative difference in rotation rate between equator and pole."""
+    lspot: tuple[Days, Days] = (5.0, 40.0)
+    """Time that a spot spends at its full size."""
+    tau_spot: tuple[Days, Days] = (2.0, 20.0)
+    """Time in which a spot grows, and in which it decays."""
     n_spots: tuple[int, int] = (10, 40)
+    """Spots of a star over its light curve."""
     noise: tuple[float, float] = (0.3, 0.3)
     """White noise as a fraction of the signal's standard deviation."""
     gaps: float = 0.05
@@ -196,7 +220,9 @@ class SlurmConfig:
     shape: str = ""
     """allocation (one job, its workers under one scheduler) or array (one job per node, nothing between them)."""
     partition: str = ""
+    """Slurm's partition; empty is the cluster's default."""
     account: str = ""
+    """The account that the node-hours are taken from; empty is the user's default."""
     options: tuple[str, ...] = ()
     """Further options of sbatch, such as "--qos=regular"."""
     nodes: int = 1
@@ -206,11 +232,12 @@ class SlurmConfig:
     gpus_per_node: int = 0
     """GPUs used on a node, with a worker process each."""
     cpus_per_worker: int = 1
+    """Cores that Slurm gives to a worker process; a fit keeps about one busy."""
     memory_per_node: str = ""
     """Such as "64G"; empty is the partition's default."""
     walltime: str = "01:00:00"
     """As Slurm writes it: [days-]hours:minutes:seconds."""
-    drain: int = 300
+    drain: Seconds = 300
     """Seconds before the walltime at which no further chunk is begun; more than the longest chunk needs."""
     max_requeues: int = 10
     """How often a job that ran out of time goes back to the queue."""
@@ -238,10 +265,10 @@ class Site:
     goes before it."""
     scheduler_file: str = ""
     """What a running Dask scheduler wrote, for the executor scheduler."""
-    chunk_seconds: int = 3600
+    chunk_seconds: Seconds = 3600
     """A worker process that works on one batch of a chunk for longer is ended; 0 is never."""
-    patience: int = 120
-    """A run that has no worker process for this long [s] ends."""
+    patience: Seconds = 120
+    """A run that has no worker process for this long ends."""
     scratch: str = ""
     """Fast folder of each node for temporary files; empty is the system's."""
     interface: str = ""
