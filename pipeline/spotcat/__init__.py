@@ -12,12 +12,17 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from spotcat.catalog.query import open_catalog
+    from spotcat.catalog.selection import Catalog
+    from spotcat.config import load_recipe, load_site
     from spotcat.gp.cycle import ActivityCycle, NonstationaryKernel
     from spotcat.gp.kernel import AnalyticKernel
     from spotcat.gp.numerical import NumericalKernel
     from spotcat.gp.sensitivity import baseline_needed, sensitivity
     from spotcat.gp.solver import GPSolver
     from spotcat.gp.terms import DriftTerm, JitterTerm, KernelSum, OrnsteinUhlenbeckTerm, SpotTerm
+    from spotcat.ingest.store import LightCurveStore
+    from spotcat.run.stages import run_survey
+    from spotcat.settings import Recipe, Site
     from spotcat.star.envelope import TrapezoidSymmetricEnvelope
     from spotcat.star.envelopes.exponential import (
         ExponentialAsymmetricEnvelope,
@@ -46,10 +51,22 @@ if TYPE_CHECKING:
         gnevyshev_waldmeier,
     )
     from spotcat.star.visibility import VisibilityFunction
+    from spotcat.status import (
+        Flag,
+        InputError,
+        LeftOut,
+        LifetimeFlag,
+        ParameterFlag,
+        RunError,
+        SpotcatError,
+        Status,
+    )
+
 
 _HOMES = {
     "ActivityCycle": "spotcat.gp.cycle",
     "AnalyticKernel": "spotcat.gp.kernel",
+    "Catalog": "spotcat.catalog.selection",
     "CustomEnvelope": "spotcat.star.envelopes.numerical",
     "CustomLatitude": "spotcat.star.laws",
     "DoubleTrapezoidAsymmetricEnvelope": "spotcat.star.envelopes.piecewise",
@@ -63,11 +80,16 @@ _HOMES = {
     "FacularVisibility": "spotcat.star.limb",
     "FiniteSpotVisibility": "spotcat.star.limb",
     "FixedScale": "spotcat.star.population",
+    "Flag": "spotcat.status",
     "GPSolver": "spotcat.gp.solver",
     "GaussianBelts": "spotcat.star.laws",
     "HemisphericBands": "spotcat.star.laws",
+    "InputError": "spotcat.status",
     "JitterTerm": "spotcat.gp.terms",
     "KernelSum": "spotcat.gp.terms",
+    "LeftOut": "spotcat.status",
+    "LifetimeFlag": "spotcat.status",
+    "LightCurveStore": "spotcat.ingest.store",
     "LightcurveModel": "spotcat.star.lightcurve",
     "LimbDarkenedVisibility": "spotcat.star.limb",
     "LogNormalScale": "spotcat.star.population",
@@ -77,10 +99,16 @@ _HOMES = {
     "NormalScale": "spotcat.star.population",
     "NumericalKernel": "spotcat.gp.numerical",
     "OrnsteinUhlenbeckTerm": "spotcat.gp.terms",
+    "ParameterFlag": "spotcat.status",
+    "Recipe": "spotcat.settings",
+    "RunError": "spotcat.status",
+    "Site": "spotcat.settings",
     "SkewedGaussianEnvelope": "spotcat.star.envelopes.smooth",
     "SpotEvolutionModel": "spotcat.star.evolution",
     "SpotPopulation": "spotcat.star.population",
     "SpotTerm": "spotcat.gp.terms",
+    "SpotcatError": "spotcat.status",
+    "Status": "spotcat.status",
     "TrapezoidAsymmetricEnvelope": "spotcat.star.envelopes.piecewise",
     "TrapezoidSymmetricEnvelope": "spotcat.star.envelope",
     "TripleTrapezoidEnvelope": "spotcat.star.envelopes.piecewise",
@@ -90,7 +118,10 @@ _HOMES = {
     "VisibilityFunction": "spotcat.star.visibility",
     "baseline_needed": "spotcat.gp.sensitivity",
     "gnevyshev_waldmeier": "spotcat.star.population",
+    "load_recipe": "spotcat.config",
+    "load_site": "spotcat.config",
     "open_catalog": "spotcat.catalog.query",
+    "run_survey": "spotcat.run.stages",
     "sensitivity": "spotcat.gp.sensitivity",
     "simulate_stars": "spotcat.star.lightcurve",
 }
@@ -98,6 +129,7 @@ _HOMES = {
 __all__ = [
     "ActivityCycle",
     "AnalyticKernel",
+    "Catalog",
     "CustomEnvelope",
     "CustomLatitude",
     "DoubleTrapezoidAsymmetricEnvelope",
@@ -111,11 +143,16 @@ __all__ = [
     "FacularVisibility",
     "FiniteSpotVisibility",
     "FixedScale",
+    "Flag",
     "GPSolver",
     "GaussianBelts",
     "HemisphericBands",
+    "InputError",
     "JitterTerm",
     "KernelSum",
+    "LeftOut",
+    "LifetimeFlag",
+    "LightCurveStore",
     "LightcurveModel",
     "LimbDarkenedVisibility",
     "LogNormalScale",
@@ -125,10 +162,16 @@ __all__ = [
     "NormalScale",
     "NumericalKernel",
     "OrnsteinUhlenbeckTerm",
+    "ParameterFlag",
+    "Recipe",
+    "RunError",
+    "Site",
     "SkewedGaussianEnvelope",
     "SpotEvolutionModel",
     "SpotPopulation",
     "SpotTerm",
+    "SpotcatError",
+    "Status",
     "TrapezoidAsymmetricEnvelope",
     "TrapezoidSymmetricEnvelope",
     "TripleTrapezoidEnvelope",
@@ -139,7 +182,10 @@ __all__ = [
     "__version__",
     "baseline_needed",
     "gnevyshev_waldmeier",
+    "load_recipe",
+    "load_site",
     "open_catalog",
+    "run_survey",
     "sensitivity",
     "simulate_stars",
 ]

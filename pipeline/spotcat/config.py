@@ -107,7 +107,8 @@ def write_config(config: Recipe | Site, path: str | Path) -> None:
 
 def to_dict(config: Any) -> dict[str, Any]:
     """A config as plain dictionaries and lists, ready for TOML or JSON."""
-    return json.loads(json.dumps(asdict(config)))
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(config)))
+    return plain
 
 
 def digest(value: Any) -> str:

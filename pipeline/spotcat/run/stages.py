@@ -17,6 +17,7 @@ from time import monotonic
 from typing import Any
 
 from spotcat import __version__
+from spotcat.citation import CITATION
 from spotcat.config import Recipe, Site, Spots, digest
 from spotcat.run.account import write_account
 from spotcat.run.cache import GIVEN, heal, left_aside, make_room
@@ -262,6 +263,7 @@ def catalog_attributes(recipe: Recipe, work: Work) -> dict[str, Any]:
         "survey": recipe.survey.name,
         "seed": recipe.survey.seed,
         "spotcat_version": __version__,
+        "citation": CITATION,
         "fit_parameters": list(specs[0].layout(recipe.fit).names) if specs else [],
         "spots": Spots.of(recipe.fit).words,
         **{f"{name}_hash": value for name, value in work.hashes.items()},
