@@ -13,9 +13,10 @@ from spotcat.config import nearest
 from spotcat.status import Flag, InputError, LeftOut, LifetimeFlag, ParameterFlag, Status
 
 SCHEMA_VERSION = 4
-"""Changes when a column is renamed, removed or changes its meaning, or the store its layout; others are refused.
+"""Changes when a column is renamed, removed or changes its meaning, or the store its layout; later ones are refused.
 
-A new column changes nothing: a catalog lists the columns that it has.
+Earlier ones are read as they describe themselves (`spotcat.catalog.older`).  A new column changes nothing: a catalog
+lists the columns that it has.
 """
 
 FORMAT = "spotcat catalog"

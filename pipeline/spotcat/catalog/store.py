@@ -146,7 +146,7 @@ def open_group(path: str | Path) -> zarr.Group:
         path: a folder, or a URL such as ``s3://bucket/catalog.zarr`` or ``https://...``.
 
     Raises:
-        InputError: nothing is there, it is not a spotcat catalog, or another version of the schema wrote it.
+        InputError: nothing is there, it is not a spotcat catalog, or a later version of the schema wrote it.
     """
     text = str(path)
     try:
@@ -163,10 +163,10 @@ def open_group(path: str | Path) -> zarr.Group:
     if attributes.get("format") != FORMAT:
         raise InputError(f"{path}: not a spotcat catalog")
     version = attributes.get("schema_version")
-    if version != SCHEMA_VERSION:
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
         raise InputError(
-            f"{path}: has version {version} of the schema, this spotcat reads {SCHEMA_VERSION}; "
-            f"finalise it again or use the spotcat that wrote it"
+            f"{path}: has version {version} of the schema, this spotcat reads {SCHEMA_VERSION} and earlier ones; "
+            f"use the spotcat that wrote it, or a later one"
         )
     return group
 

@@ -19,7 +19,10 @@ from spotcat.catalog.manifest import attributes_hash, file_hash, files_hash, fil
 from spotcat.catalog.query import open_catalog
 from spotcat.catalog.schema import attributes
 from spotcat.catalog.selection import Catalog
-from spotcat.status import RunError, SpotcatError
+from spotcat.status import InputError, RunError, SpotcatError
+
+_WITHOUT_CHECKSUMS = 1
+"""The version of the schema whose catalogs have no manifest."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,13 @@ def validate(path: str | Path) -> Verdict:
         path: folder of the catalog.
 
     Raises:
-        InputError: nothing is there, or it cannot even be opened as a catalog of this version.
+        InputError: nothing is there, it cannot even be opened, or it is of version 1, which has no checksums.
     """
     folder = settled(Path(path))
     catalog = open_catalog(folder)
     stored = _noted_files(folder)
+    if not stored and catalog.attrs["schema_version"] == _WITHOUT_CHECKSUMS:
+        raise InputError(f"{path}: version {_WITHOUT_CHECKSUMS} of the schema has no checksums to compare with")
     problems = [*_wrong_files(folder, stored, catalog.attrs)]
     if not problems:
         problems = [*_wrong_columns(catalog), *_wrong_index(folder, catalog)]
