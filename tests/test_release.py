@@ -35,7 +35,6 @@ lifetimes = [3.0]
 shears = [0.0]
 refine_steps = 4
 confirm_steps = 1
-batch = 4
 
 [simulate]
 folder = "stars"

@@ -36,7 +36,6 @@ files = ["tables"]
 n_period = 32
 lifetimes = [3.0]
 shears = [0.0]
-batch = 4
 """
 
 
