@@ -22,8 +22,8 @@ PROGRAMS = 8
 COMPILED = 30 / 7
 """Time to compile a program [s]: tests/benchmarks/programs.py on a busy machine."""
 READ_BACK = 3.5 / 7
-"""Time to load one that another process has compiled [s]: the same.  ``program_seconds`` in the report of any run has both
-on the clock."""
+"""Time to load one that another process has compiled [s]: the same.  ``program_seconds`` in the report of any run has
+both on the clock."""
 
 _OVERDUE = 0.1
 """What takes longer than it should goes on for this part of the time that it has taken."""
