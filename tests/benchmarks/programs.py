@@ -30,7 +30,6 @@ PLAIN: dict[str, Any] = {}
 LEAST = {"xla_backend_optimization_level": 1}
 CASES: list[tuple[str, dict[str, Any], bool]] = [
     ("XLA's defaults", PLAIN, False),
-    ("optimisation level 1", LEAST, False),
     ("spotcat's options", programs._OPTIONS, False),
     ("spotcat's options and level 1", programs._OPTIONS | LEAST, False),
     ("spotcat's options, programs written", programs._OPTIONS, True),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import jax
 import numpy as np
 
@@ -9,25 +11,22 @@ from spotcat.fit.climb import Climb
 from spotcat.fit.confirm import block_for, confirm
 from spotcat.fit.group import Group
 from spotcat.fit.refine import lanes_for, refine
-from spotcat.fit.shown import show
 from spotcat.gp.composite import support_steps
 
 
 def prepare(modes: Climb, group: Group) -> None:
-    """Begin to compile what climbs and their best are worked on with; what is compiled already costs nothing.
+    """Begin to compile what climbs are worked on with first; what is compiled already costs nothing.
 
-    Where a climb leaves the width of the covariance that it begins with, it needs a program more.
+    Only the width of the covariance that most stars begin with is guessed: a wrong guess is a program in vain.
 
     Args:
-        modes: of the group, where they begin.
+        modes: of the group, where they begin, the best of each star first.
         group: stars on one grid.
     """
+    layout, n_steps = group.layout, group.config.confirm_steps
     lanes = np.resize(np.arange(group.n * group.k), len(modes.value))
     some, owner = jax.tree.map(lambda a: a[lanes], modes), lanes // group.k
-    layout, steps = group.layout, group.config.confirm_steps
-    refine.ahead(some, owner, group.seen, group.stars.width, steps, 1, layout, lanes_for(layout))
-    star = np.resize(np.arange(group.n), len(group.stars.y))
-    for block in np.unique(block_for(support_steps(modes.theta[: group.n * group.k], layout), layout)):
-        sizes = layout, group.n_segments, int(block)
-        confirm.ahead(some, owner, group.stars, steps, 0.1, 1, *sizes)
-        show.ahead(modes.theta[star], modes.value[star], star, group.stars, 1, *sizes)
+    refine.ahead(some, owner, group.seen, group.stars.width, n_steps, 1, layout, lanes_for(layout))
+    blocks = block_for(support_steps(modes.theta[: group.n * group.k : group.k], layout), layout)
+    ((block, _),) = Counter(blocks.tolist()).most_common(1)
+    confirm.ahead(some, owner, group.stars, n_steps, 0.1, 1, layout, group.n_segments, block)

@@ -56,6 +56,8 @@ class Group(NamedTuple):
         """
         before, blocks = modes, self._blocks(modes.theta[chosen])
         while chosen.size:
+            if np.unique(blocks).size > 1:
+                self._begin_to_compile(modes, np.unique(blocks), n_steps, tolerance)
             for block in np.unique(blocks):
                 modes = self._climbed(modes, chosen[blocks == block], int(block), n_steps, tolerance)
             needed, ahead = self._blocks(modes.theta[chosen]), modes.trial[chosen]
@@ -88,6 +90,13 @@ class Group(NamedTuple):
             return confirm(some, owner, self.stars, n_steps, tolerance, chosen.size, *sizes)
 
         return self._advanced(work, modes, chosen)
+
+    def _begin_to_compile(self, modes: Climb, blocks: np.ndarray, n_steps: int, tolerance: float) -> None:
+        """Compile what modes of several widths are climbed with side by side, not each when its turn comes."""
+        lanes = np.resize(0, len(modes.value))
+        some = jax.tree.map(lambda a: a[lanes], modes)
+        for block in blocks.tolist():
+            confirm.ahead(some, lanes // self.k, self.stars, n_steps, tolerance, 1, self.layout, self.n_segments, block)
 
     def _advanced(self, work: Callable[[Climb, np.ndarray], Climb], modes: Climb, chosen: np.ndarray) -> Climb:
         """The modes, those of the chosen replaced by what `work` makes of them."""

@@ -83,8 +83,8 @@ def search_stars(stars: Sequence[Measurements], count: int, spec: BucketSpec, co
 
 
 def lanes_for(count: int) -> int:
-    """Stars that some are padded to: 1, 4, 16, ...; few sizes, since each is a program, and padding is searched too."""
-    lanes = 1
+    """Stars that some are padded to: 4, 16, 64, ...; few, since each is a program, and padding is searched."""
+    lanes = 4
     while lanes < count:
         lanes *= 4
     return lanes

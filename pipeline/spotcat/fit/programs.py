@@ -35,9 +35,10 @@ AT_ONCE = 2
 """Programs that XLA compiles side by side: each takes some hundred megabytes meanwhile."""
 
 _OPTIONS: dict[str, Any] = {
-    # XLA's newer emitters take twice as long for code that is no faster, and map six times as many pieces of memory,
-    # of which a process may have 65,530 (tests/benchmarks/programs.py).
+    # XLA's newer emitters take twice as long, and map four times as many pieces of memory, of which a process may have
+    # 65,530; with wide vectors the code of the older ones is as fast (tests/benchmarks/programs.py).
     "xla_cpu_use_fusion_emitters": False,
+    "xla_cpu_prefer_vector_width": 512,
     "xla_cpu_parallel_codegen_split_count": 1,
 }
 _ROOMS = ("star", "gp", "fit")

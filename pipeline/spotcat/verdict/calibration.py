@@ -189,7 +189,8 @@ def calibrated(columns: Mapping[str, np.ndarray], table: Calibration) -> dict[st
         each quantity Q, ``false_alarm``, and ``reliability``: that neither noise nor a wrong mode made the period.
     """
     gain, baseline = columns["lnl_rotation"], columns["baseline"]
-    alarm = table.false_alarm(evidence_features(columns) @ np.array(table.evidence), baseline)
+    # Not a product with a matrix: that adds in another order where there are more stars.
+    alarm = table.false_alarm((evidence_features(columns) * np.array(table.evidence)).sum(axis=1), baseline)
     half = half_width(columns["prot_lower"], columns["prot_upper"])
     right = table.right_period(half, gain, columns["prot"], baseline)
     out = {"false_alarm": alarm, "reliability": (1 - alarm) * right}
