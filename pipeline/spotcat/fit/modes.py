@@ -12,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from spotcat.config import FitConfig
-from spotcat.fit.ahead import prepare
 from spotcat.fit.buckets import GridBatch
 from spotcat.fit.climb import PERIOD_BOX, Climb, begin_at, positive_definite, starting_points
 from spotcat.fit.confirm import GridStar, block_for, exact_values
@@ -97,7 +96,6 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
 
     start = starting_points(starts.templates, starts.powers.astype(float), layout).reshape(n * k, -1)
     start = np.concatenate([start, np.repeat(start[-1:], (len(batch.y) - n) * k, axis=0)])
-    prepare(begin_at(start), group)
     refined = _refined(begin_at(start), group)
     likely = np.union1d(_likeliest(refined, CONFIRM_MARGIN, group), _halves(refined, group))
     confirmed = group.confirmed(begin_at(refined.theta), likely, config.confirm_steps, CONFIRM_TOLERANCE)
