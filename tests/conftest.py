@@ -54,9 +54,9 @@ def few_programs() -> Iterator[None]:
         with Path("/proc/self/maps").open("rb") as maps:
             held = sum(1 for _ in maps)
         if held > most / 4:
-            import jax
+            from spotcat.fit.programs import forget_all
 
-            jax.clear_caches()
+            forget_all()
             gc.collect()
 
 
