@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS = 1
 export OMP_NUM_THREADS = 1
 export NPROC = 1
 
-.PHONY: demo test lint schema docs docs-pictures notebooks bench benchmarks clean
+.PHONY: demo test test-fast lint schema docs docs-pictures notebooks bench benchmarks gpu-check clean
 .DELETE_ON_ERROR:
 
 $(READY): pyproject.toml
@@ -24,6 +24,20 @@ demo: $(READY)
 # Two processes, each file in one: its tests share what they have fitted.
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+# What another Python, JAX or NumPy could change, within minutes: `make test-fast PYTHON=python3.13 VENV=/tmp/v313`.
+# LOWEST=1 installs the oldest versions that pyproject.toml allows; the slow tests and FAST's other rooms are for `make test`.
+LOWEST ?=
+FAST   := tests/star tests/gp tests/fit tests/verdict tests/catalog tests/test_config.py tests/test_imports.py
+$(VENV)/.ready-fast: pyproject.toml tests/lowest.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python tests/lowest.py > $(VENV)/lowest.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOWEST),--constraint $(VENV)/lowest.txt) \
+	    --editable '.[test]'
+	touch $@
+
+test-fast: $(VENV)/.ready-fast
+	$(BIN)/python -m pytest -m 'not slow and not benchmark' --numprocesses 2 --dist loadfile --no-loadscope-reorder $(FAST)
 
 lint: $(READY)
 	$(BIN)/ruff check pipeline tests workflows docs
@@ -59,6 +73,10 @@ bench: $(READY)
 # Every benchmark at its smallest size: the figures mean nothing, but the scripts run.
 benchmarks: $(READY)
 	$(BIN)/python -m pytest tests/test_benchmarks.py -m benchmark --numprocesses 2
+
+# On a machine with a GPU and JAX for it, in eight minutes; docs/gpu.md describes what it prints.
+gpu-check:
+	PYTHONPATH=pipeline $(PYTHON) tests/benchmarks/gpu.py $(SIZE)
 
 clean:
 	rm -rf $(VENV) .cache runs site .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,271 @@
+"""One command for a machine with a GPU: the results of a CPU, stars a second, memory, and the longest programs.
+
+    python tests/benchmarks/gpu.py [--budget SECONDS] [--platform cpu|cuda] [--out FILE] [--store] [--smallest]
+
+Runs from a checkout with ``PYTHONPATH=pipeline`` and needs JAX, NumPy, SciPy and astropy alone; `make gpu-check` does.
+It ends within the budget, of which compilation takes most: batches for which there is no time are left out.  It prints
+tables as RESULTS.md has them and writes them to FILE.  The exit code is 1 where a result is not the stored one.
+
+The stars are simulated by seed, every fourth of noise alone.  ``--store`` replaces the stored results by those of this
+machine's CPU: after a change of the fit that is meant to change them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import platform
+import sys
+import threading
+import time
+from argparse import Namespace
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+import harness
+import jax
+import numpy as np
+from programs_timed import timed_programs
+from speed import DT, Star, simulate
+
+from spotcat.fit.buckets import choose_bucket
+from spotcat.fit.engine import fit_stars
+
+SIZES = harness.size((300, 1024, 2048), (128,))
+SHARES = (0.5, 0.7, 0.9)
+"""Of the budget that may be gone when no more batches of a number of points are begun."""
+COMPARED = harness.size(16, 4)
+"""Stars whose results are stored; the first batch."""
+BATCHES = harness.size((256, 4096, 64, 1024), ())
+"""In the order in which they are tried: after two it is known how time grows with the batch."""
+DISTINCT = 256
+"""Larger batches repeat their stars."""
+CONFIG = harness.fit_config()
+
+PERIODS, LIKELIHOODS = 1e-6, 1e-8
+"""By how much of themselves results may differ from the stored ones."""
+VERDICTS = ("status", "rotating", "flags")
+STORED, KIND = Path(__file__).with_name("gpu_expected.json"), harness.size("usual", "smallest")
+
+Columns = dict[str, np.ndarray]
+
+
+class Batch(NamedTuple):
+    """A batch that was fitted.
+
+    Attributes:
+        columns: what the fit gave.
+        first: time of its first fit, compilation included [s].
+        again: time of a later one [s]; NaN where there was no time for it.
+    """
+
+    columns: Columns
+    first: float
+    again: float
+
+
+Batches = dict[int, Batch]
+
+
+class Twice(io.TextIOBase):
+    """Text that is printed and kept for a file."""
+
+    def __init__(self, shown: TextIO) -> None:
+        self.shown, self.kept = shown, ""
+
+    def write(self, text: str) -> int:
+        self.kept += text
+        return self.shown.write(text)
+
+    def flush(self) -> None:
+        self.shown.flush()
+
+
+def elapsed() -> float:
+    """Time since the script began [s]."""
+    return time.perf_counter() - harness.BEGUN
+
+
+def stars_of(n: int, count: int) -> list[Star]:
+    """Simulated light curves of n points, every fourth of white noise; beyond `DISTINCT` they repeat."""
+    stars = []
+    for i in range(min(count, DISTINCT)):
+        rng = np.random.default_rng((n, i))
+        star = simulate(rng, n, (2.0, 30.0))
+        if i % 4 == 3:
+            star = star._replace(flux=1 + star.flux_err * rng.normal(size=len(star.flux)))
+        stars.append(star)
+    return [stars[i % len(stars)] for i in range(count)]
+
+
+def fit(n: int, count: int) -> tuple[float, Columns]:
+    """Time [s] and columns of the fit of one batch of light curves of n points."""
+    stars, spec = stars_of(n, count), choose_bucket((n - 1) * DT, DT, 1, CONFIG)
+    begun = time.perf_counter()
+    columns = fit_stars(stars, spec, CONFIG, count).columns
+    return time.perf_counter() - begun, columns
+
+
+def fit_often(n: int, count: int, until: float) -> Batch:
+    """Fit a batch, and up to three times more while there is time."""
+    first, columns = fit(n, count)
+    again: list[float] = []
+    while len(again) < harness.size(3, 1) and elapsed() + min(again, default=first) < until:
+        again.append(fit(n, count)[0])
+    return Batch(columns, first, float(np.median(again)) if again else np.nan)
+
+
+def compare(n: int, columns: Columns) -> bool:
+    """Print a row of the table of equality; whether the results are the stored ones."""
+    stored = json.loads(STORED.read_text(encoding="utf-8"))[KIND][str(n)]
+    off = []
+    for name in ("prot", "lnl_rotation"):
+        expected = np.array(stored[name], float)  # None becomes NaN, which a failed fit has in both
+        differ = np.abs(columns[name] - expected) / np.maximum(np.abs(expected), 1)
+        off.append(float(np.max(np.where(np.isnan(expected) & np.isnan(columns[name]), 0, differ))))
+    verdicts = int(np.any([columns[name] != stored[name] for name in VERDICTS], axis=0).sum())
+    same = off[0] <= PERIODS and off[1] <= LIKELIHOODS and not verdicts
+    harness.row(n, COMPARED, *(f"{one:.1e}" for one in off), verdicts, "yes" if same else "**no**")
+    return same
+
+
+def equality(until: float) -> tuple[dict[int, Batches], bool]:
+    """The table of equality, from the first batch of each number of points."""
+    done, same = {}, True
+    for n in SIZES:
+        begun = elapsed()
+        done[n] = {COMPARED: fit_often(n, COMPARED, until)}
+        if n == SIZES[0]:
+            print(f"The first stars came after {begun + done[n][COMPARED].first:.0f} s, compilation included.\n")
+            allowed = f"period differs by (<= {PERIODS:g})", f"ln L differs by (<= {LIKELIHOODS:g})"
+            harness.head("points", "stars", *allowed, "verdicts that differ", "as stored")
+        same &= compare(n, done[n][COMPARED].columns)
+    return done, same
+
+
+def needed(done: Batches, count: int) -> float:
+    """What a batch should take, compiled and fitted twice [s], from those that are nearest to it in size."""
+    near = sorted(done, key=lambda size: abs(np.log(size / count)))[:2]
+    batch, power = done[near[0]], 1.0
+    once = np.nanmin((batch.again, batch.first))
+    if len(near) == 2:
+        power = np.log(once / np.nanmin((done[near[1]].again, done[near[1]].first))) / np.log(near[0] / near[1])
+    return float(batch.first + once * (2 * (count / near[0]) ** np.clip(power, 0, 1.2) - 1))
+
+
+def throughput(done: dict[int, Batches], budget: float) -> None:
+    """The table of stars a second over points and batch sizes; adds to `done`."""
+    names = "first time [s]", "then [s]", "stars a second", "memory at most so far [MiB]"
+    print()
+    harness.head("points", "stars a batch", *names)
+    for n, share in zip(SIZES, SHARES, strict=False):
+        speed_row(n, COMPARED, done[n][COMPARED])
+        for count in BATCHES:
+            wanted, left = needed(done[n], count), max(share * budget - elapsed(), 0)
+            if wanted > left:
+                harness.row(n, count, f"left out, {wanted:.0f} s with {left:.0f} s left", "", "", "")
+                continue
+            try:
+                done[n][count] = fit_often(n, count, share * budget)
+            except jax.errors.JaxRuntimeError as error:
+                if "RESOURCE_EXHAUSTED" not in str(error):
+                    raise
+                harness.row(n, count, "does not fit the memory", "", "", memory())
+                continue
+            speed_row(n, count, done[n][count])
+
+
+def speed_row(n: int, count: int, batch: Batch) -> None:
+    """A row of the table of stars a second."""
+    measured = [f"{batch.again:.3g}", f"{count / batch.again:.3g}"] if np.isfinite(batch.again) else ["", ""]
+    harness.row(n, count, f"{batch.first:.3g}", *measured, memory())
+
+
+def memory() -> str:
+    """Memory in use at most until now [MiB]: the device's where it says so, else this process's."""
+    used = (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+    return f"{used / 2**20:.0f}" if used else f"{harness.peak_memory():.0f}"
+
+
+def profile(done: dict[int, Batches], budget: float) -> None:
+    """The table of the five longest programs of the largest batch of each number of points."""
+    print()
+    harness.head("points", "stars a batch", "program, each call waited for", "calls", "seconds", "share")
+    for n, batches in done.items():
+        count = max(batches)
+        if elapsed() + np.nanmin((batches[count].again, batches[count].first)) > budget:
+            continue
+        with timed_programs() as spent:
+            total, _ = fit(n, count)
+        for name, one in sorted(spent.items(), key=lambda item: -item[1].seconds)[:5]:
+            harness.row(n, count, f"`{name}`", one.calls, f"{one.seconds:.3g}", f"{one.seconds / total:.0%}")
+        rest = total - sum(one.seconds for one in spent.values())
+        harness.row(n, count, "outside of programs", "", f"{rest:.3g}", f"{rest / total:.0%}")
+
+
+def store() -> None:
+    """Keep this machine's results as those that others are compared with."""
+    every = json.loads(STORED.read_text(encoding="utf-8")) if STORED.exists() else {}
+    made = f"Python {platform.python_version()}, jax {jax.__version__}, numpy {np.__version__}, {jax.default_backend()}"
+    every[KIND] = {"made": made}
+    for n in SIZES:
+        _, columns = fit(n, COMPARED)
+        of_each = {name: columns[name].tolist() for name in ("prot", "lnl_rotation", *VERDICTS)}
+        every[KIND][str(n)] = {name: [None if v != v else v for v in values] for name, values in of_each.items()}
+    STORED.write_text(json.dumps(every, indent=1) + "\n", encoding="utf-8")
+
+
+def described(wanted: str) -> str:
+    """The device that JAX computes on."""
+    if wanted:
+        jax.config.update("jax_platforms", wanted)
+    try:
+        device = jax.devices()[0]
+    except RuntimeError as error:
+        sys.exit(f"JAX {jax.__version__} has no device {wanted!r} ({str(error).splitlines()[0]}); see docs/gpu.md")
+    memory = (device.memory_stats() or {}).get("bytes_limit", 0) / 2**30
+    room = f", {memory:.0f} GiB for JAX" if memory else ""
+    return f"{len(jax.devices())} x {device.device_kind} ({device.platform}{room}), jax {jax.__version__}"
+
+
+def arguments() -> Namespace:
+    """The command line."""
+    parser = harness.parser(__doc__)
+    parser.add_argument("--budget", type=float, default=450.0, help="seconds after which nothing new is begun")
+    parser.add_argument("--platform", default="", help="what JAX computes on, its own choice without")
+    parser.add_argument("--out", type=Path, default=Path("gpu-check.md"), help="where the tables are written too")
+    parser.add_argument("--store", action="store_true", help="replace the stored results")
+    return parser.parse_args()
+
+
+def main() -> int:
+    chosen = arguments()
+    device = described(chosen.platform)
+    if chosen.store:
+        store()
+        return 0
+    kept: Any = Twice(sys.stdout)
+    sys.stdout = kept
+
+    def over() -> None:
+        print("\nThe time was up before the rest.", flush=True)
+        chosen.out.write_text(kept.kept, encoding="utf-8")
+        os._exit(1)
+
+    # A compilation cannot be interrupted otherwise.
+    timer = threading.Timer(chosen.budget + 20 - elapsed(), over)
+    timer.daemon = True
+    timer.start()
+    harness.heading()
+    print(f"Computed on {device}. Every fourth star is noise alone; more than {DISTINCT} repeat.\n", flush=True)
+    done, same = equality(SHARES[0] * chosen.budget)
+    throughput(done, chosen.budget)
+    profile(done, chosen.budget)
+    timer.cancel()
+    chosen.out.write_text(kept.kept, encoding="utf-8")
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
