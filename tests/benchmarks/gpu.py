@@ -49,8 +49,8 @@ LIKELIHOODS = 1e-8
 PERIODS, GAINS = 0.1, 0.1
 """By how many of its standard errors a fitted period, and by how much a gain in ln L may.
 
-Fits cannot agree as likelihoods do: climbs start from what a search in float32 found, and end where a step promises less
-than 0.01 in ln posterior, 0.14 standard errors, the coarser ones less than 0.1.
+Fits cannot agree as likelihoods do: climbs start from what a search in float32 found, and end where a step promises
+less than 0.01 in ln posterior, 0.14 standard errors, the coarser ones less than 0.1.
 """
 MODEL = SpotEvolutionModel(TrapezoidSymmetricEnvelope(15.0, 5.0), VisibilityFunction(10.0, 0.3, 1.0), 0.01)
 VERDICTS = ("status", "rotating", "flags")
