@@ -21,6 +21,7 @@ import threading
 import time
 from argparse import Namespace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, TextIO
 
 import harness
@@ -32,6 +33,7 @@ from speed import DT, Star, simulate
 from spotcat import GPSolver, SpotEvolutionModel, TrapezoidSymmetricEnvelope, VisibilityFunction
 from spotcat.fit.buckets import choose_bucket
 from spotcat.fit.engine import fit_stars
+from spotcat.fit.programs import KEPT_AT
 
 SIZES = harness.size((300, 1024, 2048), (128,))
 SHARES = (0.5, 0.7, 0.9)
@@ -269,10 +271,14 @@ def main() -> int:
         return 0
     kept: Any = Twice(sys.stdout)
     sys.stdout = kept
+    # As in a run: programs are compiled side by side.
+    programs = TemporaryDirectory()
+    os.environ.setdefault(KEPT_AT, programs.name)
 
     def over() -> None:
         print("\nThe time was up before the rest.", flush=True)
         chosen.out.write_text(kept.kept, encoding="utf-8")
+        programs.cleanup()
         os._exit(1)
 
     # A compilation cannot be interrupted otherwise.
@@ -285,6 +291,7 @@ def main() -> int:
     throughput(done, chosen.budget)
     profile(done, chosen.budget)
     timer.cancel()
+    programs.cleanup()
     chosen.out.write_text(kept.kept, encoding="utf-8")
     return 0 if same else 1
 
