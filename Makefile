@@ -28,9 +28,10 @@ test: $(READY)
 # What another Python, JAX, NumPy or zarr could change, in about three minutes on two cores, installation apart.  FAST=tests
 # takes all tests that are not slow; LOWEST=1 installs the oldest versions that pyproject.toml allows.
 LOWEST ?=
-FAST   := tests/fit tests/verdict tests/catalog tests/ingest/test_ingest_store.py tests/ingest/test_ingest_readers.py \
-    $(addprefix tests/gp/test_gp_,kernel.py laws.py likelihood.py solver.py) \
-    $(addprefix tests/star/test_star_,envelopes.py survey.py visibility.py) tests/test_config.py tests/test_imports.py
+FAST   := tests/fit tests/verdict tests/ingest/test_ingest_store.py tests/ingest/test_ingest_readers.py \
+    $(addprefix tests/catalog/test_,dataset.py export.py export_text.py parts.py query.py schema.py) \
+    $(addprefix tests/gp/test_gp_,laws.py likelihood.py solver.py) \
+    $(addprefix tests/star/test_star_,envelopes.py survey.py) tests/test_config.py tests/test_imports.py
 $(VENV)/.ready-fast: pyproject.toml tests/lowest.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python tests/lowest.py > $(VENV)/lowest.txt
