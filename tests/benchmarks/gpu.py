@@ -119,8 +119,7 @@ def fit(n: int, count: int) -> tuple[float, Columns]:
 
 def fit_often(n: int, count: int, until: float) -> Batch:
     """Fit a batch, and up to three times more while there is time."""
-    first, columns = fit(n, count)
-    again: list[float] = []
+    (first, columns), again = fit(n, count), []
     while len(again) < harness.size(3, 1) and elapsed() + min(again, default=first) < until:
         again.append(fit(n, count)[0])
     return Batch(columns, first, float(np.median(again)) if again else np.nan)
@@ -247,12 +246,11 @@ def described(wanted: str) -> str:
     try:
         device = jax.devices()[0]
     except (RuntimeError, AssertionError) as error:  # the latter is JAX's, where its plugin is missing
-        print(
-            f"JAX {jax.__version__} computes on no {wanted or 'device'} here; see docs/gpu.md. {error}", file=sys.stderr
-        )
+        print(f"JAX {jax.__version__} has no {wanted or 'device'} here; see docs/gpu.md. {error}", file=sys.stderr)
         sys.exit(2)
     room = (device.memory_stats() or {}).get("bytes_limit", 0) / 2**30
-    return f"{len(jax.devices())} x {device.device_kind} ({device.platform}{f', {room:.0f} GiB' if room else ''}), jax {jax.__version__}"
+    shown = f"{device.platform}, {room:.0f} GiB for JAX" if room else device.platform
+    return f"{len(jax.devices())} x {device.device_kind} ({shown}), jax {jax.__version__}"
 
 
 def arguments() -> Namespace:
