@@ -141,12 +141,14 @@ def compare(n: int, columns: Columns) -> bool:
     """Print a row of the table of equality; whether the results are the stored ones."""
     stored = {name: np.array(v) for name, v in json.loads(STORED.read_text(encoding="utf-8"))[KIND][str(n)].items()}
     likelihood = float(np.max(np.abs(likelihoods(n) / stored["likelihoods"] - 1)))
-    seen = stored["rotating"] == 1  # of the others the period is one of noise
+    seen = stored["rotating"] == 1  # of the others the period, and what flags say of it, is one of noise
     error = (columns["prot_upper_raw"] - columns["prot_lower_raw"])[seen] / 2
     off = np.abs(columns["prot"] - stored["prot"])[seen]
     period, relative = float(np.max(off / error)), float(np.max(off / stored["prot"][seen]))
     gain = float(np.max(np.abs(columns["lnl_rotation"] - stored["lnl_rotation"])[seen]))
-    verdicts = int(np.any([columns[name] != stored[name] for name in VERDICTS], axis=0).sum())
+    differ = {name: columns[name] != stored[name] for name in VERDICTS}
+    differ["flags"] &= seen
+    verdicts = int(np.any(list(differ.values()), axis=0).sum())
     same = likelihood <= LIKELIHOODS and period <= PERIODS and gain <= GAINS and not verdicts  # NaN is not
     shown = f"{likelihood:.1e}", f"{period:.1e}", f"{relative:.1e}", f"{gain:.1e}"
     harness.row(n, COMPARED, *shown, verdicts, "yes" if same else "**no**")
