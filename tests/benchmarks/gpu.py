@@ -182,9 +182,8 @@ def needed(done: Batches, count: int) -> float:
 
 def throughput(done: dict[int, Batches], budget: float) -> None:
     """The table of stars a second over points and batch sizes; adds to `done`."""
-    names = "first time [s]", "then [s]", "stars a second", "memory at most so far [MiB]"
     print()
-    harness.head("points", "stars a batch", *names)
+    harness.head("points", "stars a batch", "first time [s]", "then [s]", "stars a second", "memory so far [MiB]")
     for n, share in zip(SIZES, SHARES, strict=False):
         speed_row(n, COMPARED, done[n][COMPARED])
         for count in BATCHES:
