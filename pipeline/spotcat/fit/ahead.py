@@ -29,4 +29,4 @@ def prepare(modes: Climb, group: Group) -> None:
     refine.ahead(some, owner, group.seen, group.stars.width, n_steps, 1, layout, lanes_for(layout))
     blocks = block_for(support_steps(modes.theta[: group.n * group.k : group.k], layout), layout)
     ((block, _),) = Counter(blocks.tolist()).most_common(1)
-    confirm.ahead(some, owner, group.stars, n_steps, 0.1, 1, layout, group.n_segments, block)
+    confirm.ahead(some, owner, group.stars, n_steps, 0.1, 1, layout, group.n_segments, int(block))
