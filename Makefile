@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS = 1
 export OMP_NUM_THREADS = 1
 export NPROC = 1
 
-.PHONY: demo test lint schema docs docs-pictures notebooks bench benchmarks clean
+.PHONY: demo test test-fast lint schema docs docs-pictures notebooks bench benchmarks gpu-check clean
 .DELETE_ON_ERROR:
 
 $(READY): pyproject.toml
@@ -24,6 +24,23 @@ demo: $(READY)
 # Two processes, each file in one: its tests share what they have fitted.
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+# What another Python, JAX, NumPy or zarr could change, in about three minutes on two cores, installation apart.  FAST=tests
+# takes all tests that are not slow; LOWEST=1 installs the oldest versions that pyproject.toml allows.
+LOWEST ?=
+FAST   := tests/fit tests/verdict tests/ingest/test_ingest_store.py tests/ingest/test_ingest_readers.py \
+    $(addprefix tests/catalog/test_,dataset.py export.py export_text.py parts.py query.py schema.py) \
+    $(addprefix tests/gp/test_gp_,laws.py likelihood.py solver.py) \
+    $(addprefix tests/star/test_star_,envelopes.py survey.py) tests/test_config.py tests/test_imports.py
+$(VENV)/.ready-fast: pyproject.toml tests/lowest.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python tests/lowest.py > $(VENV)/lowest.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOWEST),--constraint $(VENV)/lowest.txt) \
+	    --editable '.[test]'
+	touch $@
+
+test-fast: $(VENV)/.ready-fast
+	$(BIN)/python -m pytest -m 'not slow and not benchmark' --numprocesses 2 --dist loadfile --no-loadscope-reorder $(FAST)
 
 lint: $(READY)
 	$(BIN)/ruff check pipeline tests workflows docs
@@ -59,6 +76,10 @@ bench: $(READY)
 # Every benchmark at its smallest size: the figures mean nothing, but the scripts run.
 benchmarks: $(READY)
 	$(BIN)/python -m pytest tests/test_benchmarks.py -m benchmark --numprocesses 2
+
+# On a machine with a GPU and JAX for it, in eight minutes; docs/gpu.md describes what it prints.
+gpu-check:
+	PYTHONPATH=pipeline $(PYTHON) tests/benchmarks/gpu.py $(SIZE)
 
 clean:
 	rm -rf $(VENV) .cache runs site .pytest_cache .mypy_cache .ruff_cache

@@ -11,6 +11,7 @@ import yaml  # type: ignore[import-untyped]
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from lowest import lowest
 from spotcat.config import (
     CleanConfig,
     FitConfig,
@@ -287,3 +288,10 @@ def test_both_environments_ask_for_the_same_packages() -> None:
     assert conda.pop("python") == SpecifierSet(project["requires-python"])
     assert conda.pop("pip") == SpecifierSet()
     assert conda == pip
+
+
+def test_every_dependency_has_a_lower_bound_that_the_tests_can_install() -> None:
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    pinned = dict(line.split("==") for line in lowest())
+    assert set(pinned) == {Requirement(one).name for one in asked}
+    assert all(Requirement(one).specifier.contains(pinned[Requirement(one).name]) for one in asked)

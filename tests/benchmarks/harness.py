@@ -26,10 +26,10 @@ from typing import Any, TypeVar
 os.environ.update({"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "NPROC": "1"} | os.environ)
 sys.path.extend(str(Path(__file__).resolve().parents[1] / room) for room in ("fit", "gp", "ingest", "run", "star"))
 
-import tomli_w
-
 from spotcat.config import FitConfig
 
+BEGUN = time.perf_counter()
+"""When the script began, on the clock of ``time.perf_counter``, before NumPy and JAX are loaded [s]."""
 SMALLEST_FIT: dict[str, Any] = {
     "n_period": 32,
     "lifetimes": (3.0,),
@@ -71,6 +71,8 @@ def fit_config(usual: FitConfig | None = None) -> FitConfig:
 
 def fit_toml(**settings: Any) -> str:
     """The ``[fit]`` of a recipe."""
+    import tomli_w  # a machine that only fits may lack it
+
     return tomli_w.dumps({"fit": settings})
 
 
