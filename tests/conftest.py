@@ -23,11 +23,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One cache of compiled programs for this process and every one that the tests start."""
+    """One cache of compiled programs for all processes of these tests and every one that they start."""
+    from spotcat.fit.programs import KEPT_AT
     from spotcat.run.environment import programs
 
+    own = tmp_path_factory.getbasetemp()
+    kept = str(programs((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "compiled", "cpu"))
     names = {
-        "JAX_COMPILATION_CACHE_DIR": str(programs(tmp_path_factory.mktemp("compiled"), "cpu")),
+        "JAX_COMPILATION_CACHE_DIR": kept,
+        KEPT_AT: kept,
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         "TF_CPP_MIN_LOG_LEVEL": "3",  # XLA warns at length when it reads its own code back
