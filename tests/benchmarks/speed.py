@@ -30,7 +30,8 @@ from spotcat.config import FitConfig
 from spotcat.fit import engine
 from spotcat.fit.buckets import BucketSpec, choose_bucket, grid_stars
 from spotcat.fit.compiled import ON_A_CPU, compilations
-from spotcat.fit.search import make_bank, search
+from spotcat.fit.lanes import Room, this_device
+from spotcat.fit.search import make_bank, search, tiles_for
 from spotcat.gp.likelihood import score
 from spotcat.verdict.classical import autocorrelation_periods, lomb_scargle_periods
 
@@ -137,9 +138,10 @@ def search_row() -> Row:
     spec = BucketSpec(512, DT, 1)
     (level,) = spec.levels(config)
     batch, bank = grid_stars(stars, spec.whole), make_bank(level, tuple(spec.periods(config).tolist()), config)
+    tiles = tiles_for(Room(len(stars), this_device()), bank)
     y, mask = (a[:, None].astype(np.float32) for a in (batch.y, batch.mask))
     with jax.enable_x64(True):
-        ours = median_ms(lambda: search(y, mask, batch.reach, bank, len(stars)), 5) / len(stars)
+        ours = median_ms(lambda: search(y, mask, batch.reach, bank, len(stars), tiles), 5) / len(stars)
     templates = config.n_period * len(config.shears) * len(config.lifetimes)
     work = f"search, {templates:,} templates x 7 components, M = 512 [ms a star]"
     return Row(work, f"{ours:.1f}", "", "", "<= 15 a core")

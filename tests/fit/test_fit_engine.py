@@ -11,14 +11,14 @@ from scipy.optimize import minimize
 
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import BINS_PER_CYCLE, LEAST_BINS, WEAK_BINS, WEAK_GAIN, choose_bucket, grid_stars
-from spotcat.fit.climb import begin_at, climb_on
+from spotcat.fit.climb import Rest, begin_at, climb_on
 from spotcat.fit.columns import FitTable
 from spotcat.fit.confirm import GridStar, confirm, exact_derivatives
 from spotcat.fit.engine import fit_stars
 from spotcat.fit.envelopes import envelope_values
-from spotcat.fit.lanes import map_lanes
+from spotcat.fit.lanes import Room, map_lanes, this_device
 from spotcat.fit.levels import search_stars
-from spotcat.fit.modes import fit_modes
+from spotcat.fit.modes import Wanted, fit_modes
 from spotcat.fit.refine import expected_and_jacobian, refine
 from spotcat.fit.search import search
 from spotcat.fit.single import fit_on_own_grids
@@ -90,15 +90,17 @@ def test_a_search_that_knows_only_the_double_period_ends_at_the_period(stars: li
     clear = np.argsort(-table.columns["lnl_rotation"])[:3]
     chosen = [stars[i] for i in clear]
     assert within(table.columns["prot"][clear], chosen) == 1
-    batch = grid_stars(chosen + [chosen[-1]] * 13, spec.whole)
+    batch, room = grid_stars(chosen, spec.whole), Room(16, this_device())
     with jax.enable_x64(True):
-        starts = search_stars(chosen + [chosen[-1]] * 13, 3, spec, CONFIG).starts(spec.periods(CONFIG), CONFIG.n_modes)
+        starts = search_stars(chosen, spec, CONFIG, room).starts(spec.periods(CONFIG), CONFIG.n_modes)
         templates = starts.templates.copy()
         near = np.linspace(-0.12, 0.12, templates.shape[1])
         templates[:, :, 0] = np.log([2 * star.photometric for star in chosen])[:, None] + near
         starts = starts._replace(templates=templates)
-        fit = fit_modes(batch, starts, spec.whole, spec.n_segments, CONFIG, 0.5)
-        bound = fit_modes(batch, starts, spec.whole, spec.n_segments, CONFIG, min(s.photometric for s in chosen))
+        fit, bound = (
+            fit_modes(batch, starts, spec.whole, Wanted(spec.n_segments, CONFIG, shortest, room))
+            for shortest in (0.5, min(s.photometric for s in chosen))
+        )
     assert within(fit.best.prot, chosen) == 1
     assert within(bound.best.prot, chosen) < 1  # half of the shortest is out of the search
 
@@ -208,17 +210,17 @@ def test_a_climb_finds_the_minimum_within_its_box_and_can_be_taken_up_again() ->
     """A curved valley (Rosenbrock) in two coordinates, with a Gauss-Newton curvature that misses its second part."""
     layout = choose_bucket(149.5, 0.5, 1, CONFIG).layout(CONFIG)
 
-    def derivatives(t: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def posterior(t: jax.Array) -> tuple[jax.Array, Rest]:
         def residuals(t: jax.Array) -> jax.Array:
             return jnp.concatenate([jnp.stack([3 * (t[4] - t[3] ** 2), 1 - t[3], t[5] - 7.0]), t[:3], t[6:]])
 
         r, j = residuals(t), jax.jacfwd(residuals)(t)
-        return 0.5 * r @ r, j.T @ r, j.T @ j
+        return 0.5 * r @ r, lambda: (j.T @ r, j.T @ j)
 
     with jax.enable_x64(True):
         begin = begin_at(np.zeros(layout.n_theta))
-        whole = climb_on(begin, derivatives, layout, 60, 1e-12)
-        halves = climb_on(climb_on(begin, derivatives, layout, 5, 1e-12), derivatives, layout, 55, 1e-12)
+        whole = climb_on(begin, posterior, layout, 60, 1e-12)
+        halves = climb_on(climb_on(begin, posterior, layout, 5, 1e-12), posterior, layout, 55, 1e-12)
     whole, halves = (np.asarray(climb.theta) for climb in (whole, halves))
     np.testing.assert_allclose(whole[3:5], 1.0, atol=1e-5)
     assert whole[5] == 6.0  # its bound
@@ -228,12 +230,12 @@ def test_a_climb_finds_the_minimum_within_its_box_and_can_be_taken_up_again() ->
 def test_a_climb_that_meets_nan_keeps_its_best_point() -> None:
     layout = choose_bucket(149.5, 0.5, 1, CONFIG).layout(CONFIG)
 
-    def derivatives(t: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def posterior(t: jax.Array) -> tuple[jax.Array, Rest]:
         value = jnp.where(t[3] > 0.5, jnp.nan, (t[3] - 1) ** 2)
-        return value, jnp.zeros_like(t).at[3].set(2 * (t[3] - 1)), 2 * jnp.eye(t.size)
+        return value, lambda: (jnp.zeros_like(t).at[3].set(2 * (t[3] - 1)), 2 * jnp.eye(t.size))
 
     with jax.enable_x64(True):
-        got = climb_on(begin_at(np.zeros(layout.n_theta)), derivatives, layout, 40, 1e-9)
+        got = climb_on(begin_at(np.zeros(layout.n_theta)), posterior, layout, 40, 1e-9)
     assert 0.4 < float(got.theta[3]) <= 0.5
 
 
@@ -302,9 +304,9 @@ def test_a_weak_star_is_fitted_again_on_a_grid_of_more_bins_and_a_strong_one_whe
 def test_a_period_too_short_for_its_grid_is_fitted_again_on_a_finer_one() -> None:
     star = simulate(np.random.default_rng(5), m=1200, periods=(5.2, 5.2))
     spec = choose_bucket(599.5, 0.5, 1, CONFIG)
-    periods = spec.periods(CONFIG)
+    periods, room = spec.periods(CONFIG), Room(1, this_device())
     with jax.enable_x64(True):
-        starts = search_stars([star], 1, spec, CONFIG).starts(periods, CONFIG.n_modes)
+        starts = search_stars([star], spec, CONFIG, room).starts(periods, CONFIG.n_modes)
         # As if the search had found a period that needs no more than a bin in four days, the truth far behind.
         wrong = int(np.argmin(abs(periods - 8 * star.photometric)))
         gain = starts.gain.copy()
@@ -314,7 +316,7 @@ def test_a_period_too_short_for_its_grid_is_fitted_again_on_a_finer_one() -> Non
         coarse = spec.fitted(periods[wrong], CONFIG)
         assert star.photometric < LEAST_BINS * coarse.dt
         misled = starts._replace(gain=gain, place=place)
-        found = fit_on_own_grids([star], misled, spec, CONFIG, 1)
+        found = fit_on_own_grids([star], misled, spec, CONFIG, room)
     assert found.best.prot[0] == pytest.approx(star.photometric, rel=0.1)
     assert found.best.peq[0] >= LEAST_BINS * found.dt[0]
 

@@ -72,7 +72,7 @@ def test_the_likelihood_is_that_of_independent_stretches(sectors: Star) -> None:
 
         def value(reach: int) -> float:
             some = star._replace(reach=jnp.asarray([reach]))
-            at = exact_values(THETA[None], np.zeros(1, int), some, 1, layout, spec.n_segments, layout.n_time)
+            at = exact_values(THETA[None], np.zeros(1, int), some, 1, layout, spec.n_segments, layout.n_time, 1)
             return float(at[0])
 
         cut, whole = value(int(batch.reach[0])), value(layout.n_time)

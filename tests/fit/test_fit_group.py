@@ -12,9 +12,10 @@ from fit_samples import THETA, Star
 
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import grid_stars
-from spotcat.fit.climb import Climb, begin_at
+from spotcat.fit.climb import Climb, begin_at, chosen_of
 from spotcat.fit.confirm import GridStar, confirm
 from spotcat.fit.group import Group
+from spotcat.fit.lanes import this_device
 from spotcat.gp.composite import covariance, support_steps
 from spotcat.gp.grid import Grid
 from spotcat.gp.whittle import periodogram
@@ -47,9 +48,9 @@ class Climbed(NamedTuple):
         return float(self._confirmed(begin_at(np.asarray(theta)[None]), star, GRID.n_time, 1).value[0])
 
     def _confirmed(self, one: Climb, star: int, block: int, n_steps: int) -> Climb:
-        some = jax.tree.map(lambda a: np.concatenate([a, a]), one)
         with jax.enable_x64(True):
-            return confirm(some, np.array([star, star]), self.group.stars, n_steps, TOLERANCE, 1, LAYOUT, 1, block)
+            chosen = chosen_of(np.zeros(1, int), 1)
+            return confirm(one, chosen, np.array([star]), self.group.stars, n_steps, TOLERANCE, LAYOUT, 1, block, 1)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def climbed() -> Climbed:
         batch = grid_stars(stars, GRID)
         gridded = GridStar(*(jnp.asarray(getattr(batch, name)) for name in GridStar._fields))
         seen = periodogram(gridded.y[:, None], gridded.mask[:, None], gridded.reach)
-        group = Group(2, 1, gridded, seen, np.zeros(2), LAYOUT, 1, FitConfig(), 0.5)
+        group = Group(2, 1, gridded, seen, np.zeros(2), LAYOUT, 1, FitConfig(), 0.5, this_device())
         begin = begin_at(np.stack([with_life(THETA, 7.0, 4.0)] * 2))
         found = group.confirmed(begin, np.arange(2), STEPS, TOLERANCE)
     return Climbed(group, begin, found)

@@ -13,9 +13,10 @@ from spotcat.fit.buckets import choose_bucket, grid_stars
 from spotcat.fit.confirm import GridStar, exact_derivatives
 from spotcat.fit.engine import fit_stars
 from spotcat.fit.envelopes import UPDATES, best_envelopes, envelope_values
+from spotcat.fit.lanes import Room, this_device
 from spotcat.fit.levels import pick_periods, search_stars
 from spotcat.fit.refine import whittle_derivatives
-from spotcat.fit.search import make_bank, search
+from spotcat.fit.search import Tiles, make_bank, search
 from spotcat.gp.composite import covariance, red_rows
 from spotcat.gp.grid import BINS_PER_PERIOD, fullest
 from spotcat.gp.layout import LN_WHITE_MIN
@@ -106,7 +107,7 @@ def test_a_map_of_envelopes_equals_the_posterior_point_by_point(star: Star) -> N
     with jax.enable_x64(True):
         seen = periodogram(jnp.asarray(batch.y[:, None]), jnp.asarray(batch.mask[:, None]))
         one = jax.tree.map(lambda a: a[0], seen)
-        found = envelope_values(jnp.asarray(THETA)[None], np.zeros(1, int), seen, jnp.zeros(1), 1, layout)
+        found = envelope_values(jnp.asarray(THETA)[None], np.zeros(1, int), seen, jnp.zeros(1), 1, layout, 1)
         envelopes, values = (np.asarray(a)[0] for a in found)
         noise = expected_power(red_rows(layout), one.window)
         slow = jax.jit(lambda t: whittle_derivatives(t, one, jnp.asarray(0.0), layout)[0])
@@ -144,8 +145,8 @@ def test_the_search_needs_no_more_than_float32() -> None:
     batch = grid_stars(stars, spec.whole)
     with jax.enable_x64(True):
         wide = jax.tree.map(lambda a: np.asarray(a, float), bank)
-        exact = search(batch.y[:, None], batch.mask[:, None], batch.reach, wide, len(stars))
-    found = search_stars(stars, len(stars), spec, CONFIG)
+        exact = search(batch.y[:, None], batch.mask[:, None], batch.reach, wide, len(stars), Tiles(8, 1, 8))
+    found = search_stars(stars, spec, CONFIG, Room(len(stars), this_device()))
     gain, slow = found.gain, np.asarray(exact.gain)
     print(f"largest difference in gain {np.abs(gain - slow).max():.2g}")
     assert gain.dtype == np.float32

@@ -46,7 +46,7 @@ def test_deviations_and_period_agree_with_leaving_out_one_by_one():
     batch, layout = grid_stars([star], grid), grid.layout(CONFIG)
     with jax.enable_x64(True):
         stars = GridStar(*(jnp.asarray(getattr(batch, name)) for name in GridStar._fields))
-        shown = show(THETA[None], np.array([8.5]), np.zeros(1, int), stars, 1, layout, 1, 128)
+        shown = show(THETA[None], np.array([8.5]), np.zeros(1, int), stars, 1, layout, 1, 128, 1)
         k = np.asarray(covariance(THETA, batch.width[0], layout))
         noise = np.asarray(noise_variance(THETA, batch.relative_variance[0]))
         first = np.asarray(spot_levels(THETA, layout)[1] * spot_rows(THETA[:N_SHAPE], batch.width[0], layout)[1])

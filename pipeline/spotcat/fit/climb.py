@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from spotcat.fit.lanes import map_lanes, map_tiles
 from spotcat.fit.search import N_SPOT
 from spotcat.gp.layout import KAPPA_MAX, LN_WHITE_MIN, N_RED, Layout
 
@@ -22,14 +23,17 @@ FIRST_DAMPING = 0.5
 PERIOD_BOX = 0.25
 """A mode may move this far in ln P."""
 
-Derivatives = Callable[[Array], tuple[Array, Array, Array]]
-"""Negative log-posterior, its gradient and a curvature at some parameters."""
+ROUND = 5
+"""Steps that lanes side by side take before those that have not arrived are packed together."""
+
+Rest = Callable[[], tuple[Array, Array]]
+"""Gradient and a curvature, computed when called."""
+Posterior = Callable[[Array], tuple[Array, Rest]]
+"""Negative log-posterior at some parameters, and the rest there: a third of all steps are not taken, and need none."""
 
 
 class Climb(NamedTuple):
     """A climb to a maximum of a posterior, as far as it has come; leading axes, if any, the mode.
-
-    NumPy between the stages, JAX within a compiled one.
 
     Attributes:
         theta: best parameters so far, shape (n_theta,).
@@ -54,53 +58,174 @@ class Climb(NamedTuple):
     begin: Any
 
 
-def begin_at(theta: np.ndarray) -> Climb:
-    """Climbs that have not been evaluated yet; `theta` has its coordinates on the last axis."""
-    nothing = np.zeros_like(theta[..., 0])
+class Chosen(NamedTuple):
+    """Which of N modes go on.
+
+    Attributes:
+        place: their places, filled up to shape (N,).
+        slot: where in `place` each mode is, -1 if it does not go on, shape (N,).
+        count: how many do.
+    """
+
+    place: Any
+    slot: Any
+    count: Any
+
+
+class Steps(NamedTuple):
+    """How far and how wide to climb: most evaluations, the promise that ends a climb, modes side by side."""
+
+    most: Array | int
+    tolerance: Array | float
+    lanes: int
+
+
+def chosen_of(places: np.ndarray, n: int) -> Chosen:
+    """Some places among n modes, at least one."""
+    slot = np.full(n, -1)
+    slot[places] = np.arange(places.size)
+    return Chosen(np.resize(places, n), slot, places.size)
+
+
+def begin_at(theta: Any, xp: Any = np) -> Climb:
+    """Climbs that have not been evaluated yet; `theta` has its coordinates on the last axis, `xp` is its module."""
+    nothing = xp.zeros_like(theta[..., 0])
     infinite, damping = nothing + np.inf, nothing + FIRST_DAMPING
-    curvature = np.broadcast_to(np.eye(theta.shape[-1]), (*theta.shape, theta.shape[-1]))
-    slope, secant = np.zeros_like(theta), np.zeros_like(curvature)
+    curvature = xp.broadcast_to(xp.eye(theta.shape[-1]), (*theta.shape, theta.shape[-1]))
+    slope, secant = xp.zeros_like(theta), xp.zeros_like(curvature)
     return Climb(theta, infinite, slope, curvature, secant, damping, theta, infinite, theta)
 
 
 def climb_on(
-    state: Climb, derivatives: Derivatives, layout: Layout, n_steps: Array | int, tolerance: Array | float
+    state: Climb, posterior: Posterior, layout: Layout, n_steps: Array | int, tolerance: Array | float
 ) -> Climb:
     """Take a climb up again.
 
     Args:
         state: as far as it has come.
-        derivatives: of the objective.
+        posterior: the objective.
         layout: where what is.
         n_steps: most evaluations.
         tolerance: the climb has arrived when a step promises less.
     """
-    low, high = box(state.begin, layout)
-
-    def step(carry: tuple[Array, Climb]) -> tuple[Array, Climb]:
-        i, s = carry
-        new = derivatives(s.trial)
-        better = new[0] < s.value
-        theta, value, slope, curvature = jax.tree.map(
-            lambda a, b: jnp.where(better, a, b), (s.trial, *new), (s.theta, s.value, s.slope, s.curvature)
-        )
-        damping = jnp.clip(jnp.where(better, s.damping / 5, s.damping * 4), 1e-6, 1e6)
-        learnt = secant_update(s.secant, s.trial - s.theta, new[1] - s.slope, new[2])
-        secant = jnp.where(better & jnp.isfinite(s.value), learnt, s.secant)
-        # A coordinate that is pushed against its bound must not bend the step of the others.
-        free = ~(((theta <= low) & (slope > 0)) | ((theta >= high) & (slope < 0)))
-        change = damped_step(slope, curvature + secant, damping, free)
-        change = jnp.where(jnp.isfinite(change).all(), change, damped_step(slope, curvature, damping, free))
-        trial = jnp.clip(theta - change, low, high)
-        left = 0.5 * slope @ (theta - trial)
-        return i + 1, Climb(theta, value, slope, curvature, secant, damping, trial, left, s.begin)
 
     def unfinished(carry: tuple[Array, Climb]) -> Array:
         i, s = carry
-        # Not "left > tolerance": a step that came out NaN is tried again with more damping.
-        return (i < n_steps) & ~(jnp.abs(s.left) < tolerance)
+        return (i < n_steps) & under_way(s, tolerance)
+
+    def step(carry: tuple[Array, Climb]) -> tuple[Array, Climb]:
+        return carry[0] + 1, stepped(carry[1], posterior, layout)
 
     return jax.lax.while_loop(unfinished, step, (jnp.asarray(0), state))[1]
+
+
+def under_way(state: Climb, tolerance: Array | float) -> Array:
+    """Whether a climb has not arrived; not "left > tolerance": a NaN step is tried again with more damping."""
+    return ~(jnp.abs(state.left) < tolerance)
+
+
+def stepped(s: Climb, posterior: Posterior, layout: Layout) -> Climb:
+    """A climb after one evaluation more."""
+    low, high = box(s.begin, layout)
+    value, rest = posterior(s.trial)
+    better = value < s.value
+    slope, curvature = jax.lax.cond(better, rest, lambda: (s.slope, s.curvature))
+    theta, value = jnp.where(better, s.trial, s.theta), jnp.where(better, value, s.value)
+    damping = jnp.clip(jnp.where(better, s.damping / 5, s.damping * 4), 1e-6, 1e6)
+    learnt = secant_update(s.secant, s.trial - s.theta, slope - s.slope, curvature)
+    secant = jnp.where(better & jnp.isfinite(s.value), learnt, s.secant)
+    # A coordinate that is pushed against its bound must not bend the step of the others.
+    free = ~(((theta <= low) & (slope > 0)) | ((theta >= high) & (slope < 0)))
+    change = damped_step(slope, curvature + secant, damping, free)
+    proper = jnp.isfinite(change).all()
+    change = jax.lax.cond(proper, lambda: change, lambda: damped_step(slope, curvature, damping, free))
+    trial = jnp.clip(theta - change, low, high)
+    left = 0.5 * slope @ (theta - trial)
+    return Climb(theta, value, slope, curvature, secant, damping, trial, left, s.begin)
+
+
+def climb_lanes(
+    modes: Climb,
+    chosen: Chosen,
+    owner: Array,
+    posterior: Callable[[Array, Array], tuple[Array, Rest]],
+    steps: Steps,
+    layout: Layout,
+) -> Climb:
+    """Climb on with some of N modes; the others stay.
+
+    One lane climbs until it has arrived.  Lanes side by side climb in rounds, before each of which those that have not
+    arrived are packed together: none waits for the slowest for longer than a round.
+
+    Args:
+        modes: leading axis N.
+        chosen: which go on.
+        owner: star of each mode, shape (N,).
+        posterior: the objective at some parameters of a star.
+        steps: how far and how wide.
+        layout: where what is.
+    """
+    some = jax.tree.map(lambda a: jnp.asarray(a)[chosen.place], modes)
+    star = jnp.asarray(owner)[chosen.place]
+    if steps.lanes == 1:
+
+        def one(item: tuple[Climb, Array]) -> Climb:
+            mode, i = item
+            return climb_on(mode, lambda theta: posterior(theta, i), layout, steps.most, steps.tolerance)
+
+        moved = map_lanes(one, (some, star), chosen.count, 1)
+    else:
+        moved = _in_rounds(some, star, chosen.count, posterior, steps, layout)
+    return jax.tree.map(lambda new, old: _chosen(chosen.slot >= 0, new[chosen.slot], old), moved, modes)
+
+
+def _in_rounds(
+    some: Climb,
+    star: Array,
+    count: Array | int,
+    posterior: Callable[[Array, Array], tuple[Array, Rest]],
+    steps: Steps,
+    layout: Layout,
+) -> Climb:
+    place = jnp.arange(len(star))
+
+    def open_ones(s: Climb) -> Array:
+        return (place < count) & under_way(s, steps.tolerance)
+
+    def one_round(begin: Array, items: tuple[Climb, Array]) -> Climb:
+        state, own = items
+
+        def step(carry: tuple[Array, Climb]) -> tuple[Array, Climb]:
+            i, s = carry
+            new = jax.vmap(lambda s, star: stepped(s, lambda theta: posterior(theta, star), layout))(s, own)
+            going = under_way(s, steps.tolerance)
+            return i + 1, jax.tree.map(lambda a, b: _chosen(going, a, b), new, s)
+
+        def unfinished(carry: tuple[Array, Climb]) -> Array:
+            i, s = carry
+            return (i < ROUND) & (begin + i < steps.most) & under_way(s, steps.tolerance).any()
+
+        return jax.lax.while_loop(unfinished, step, (jnp.asarray(0), state))[1]
+
+    def body(carry: tuple[Array, Climb]) -> tuple[Array, Climb]:
+        i, s = carry
+        going = open_ones(s)
+        order = jnp.argsort(~going, stable=True)
+        items = jax.tree.map(lambda a: a[order], (s, star))
+        new = map_tiles(lambda tile: one_round(i * ROUND, tile), items, going.sum(), steps.lanes)
+        back = jnp.argsort(order)
+        return i + 1, jax.tree.map(lambda a, b: _chosen(going, a[back], b), new, s)
+
+    def unfinished(carry: tuple[Array, Climb]) -> Array:
+        i, s = carry
+        return (i < -(-steps.most // ROUND)) & open_ones(s).any()
+
+    return jax.lax.while_loop(unfinished, body, (jnp.asarray(0), some))[1]
+
+
+def _chosen(which: Array, new: Array, old: Any) -> Array:
+    """Elements of two arrays by a truth value for each of their first axis."""
+    return jnp.where(which.reshape(-1, *[1] * (new.ndim - 1)), new, old)
 
 
 def secant_update(secant: Array, moved: Array, slope_change: Array, curvature: Array) -> Array:

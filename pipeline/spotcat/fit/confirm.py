@@ -6,7 +6,7 @@ exact likelihood is a hundred times dearer, so few good steps matter more than c
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -14,12 +14,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from spotcat.fit.climb import Climb, climb_on
+from spotcat.fit.climb import Chosen, Climb, Rest, Steps, climb_lanes
 from spotcat.fit.lanes import map_lanes
 from spotcat.fit.programs import program
-from spotcat.gp.composite import covariance, covariance_jacobian, covariance_of, noise_variance, within_reach
+from spotcat.gp.composite import noise_variance, signal_of, signal_slopes, within_reach
 from spotcat.gp.layout import Layout
-from spotcat.gp.likelihood import Score, average_information, log_likelihood, offset_columns, score
+from spotcat.gp.likelihood import Score, average_information, offset_columns, project, scored
 from spotcat.gp.priors import negative_log_prior
 
 BANDED_FROM = 256
@@ -68,68 +68,98 @@ def exact_posterior(theta: Array, star: GridStar, layout: Layout, n_segments: in
         n_segments: offset columns.
         block: block width of the factorisation; the covariance must vanish from there on, or `block` be the grid.
     """
+    return _projected(theta, star, layout, n_segments, block)[1]()
+
+
+def _projected(
+    theta: Array, star: GridStar, layout: Layout, n_segments: int, block: int
+) -> tuple[Array, Callable[[], Exact]]:
+    """Exact negative log-posterior; the rest of ``exact_posterior`` if asked for."""
     offsets = offset_columns(star.segment, star.mask, n_segments, star.design)
-    jacobian = within_reach(covariance_jacobian(theta, star.width, layout), star.reach)
+    signal = signal_of(theta, star.width, layout)
     noise = noise_variance(theta, star.relative_variance)
-    at = score(covariance_of(jacobian, layout), noise, star.y, star.mask, offsets, block)
-    k_slopes = jnp.concatenate([jacobian, jnp.zeros_like(jacobian[:1])])
-    noise_slopes = jnp.zeros_like(k_slopes).at[-1].set(noise)
-    slope = k_slopes @ at.by_lag + noise_slopes @ at.by_noise
-    prior, prior_slope = jax.value_and_grad(negative_log_prior)(theta, layout)
-    return Exact(prior - at.value, prior_slope - slope, at, k_slopes, noise_slopes)
+    p = project(within_reach(signal.covariance, star.reach), noise, star.y, star.mask, offsets, block)
+    value = negative_log_prior(theta, layout) - p.value
+
+    def rest() -> Exact:
+        jacobian = within_reach(signal_slopes(signal, theta, star.width, layout), star.reach)
+        at = scored(p, star.mask)
+        k_slopes = jnp.concatenate([jacobian, jnp.zeros_like(jacobian[:1])])
+        noise_slopes = jnp.zeros_like(k_slopes).at[-1].set(noise)
+        slope = jax.grad(negative_log_prior)(theta, layout) - k_slopes @ at.by_lag - noise_slopes @ at.by_noise
+        return Exact(value, slope, at, k_slopes, noise_slopes)
+
+    return value, rest
+
+
+def exact_climb(theta: Array, star: GridStar, layout: Layout, n_segments: int, block: int) -> tuple[Array, Rest]:
+    """Exact negative log-posterior, and its gradient and average information if asked for.
+
+    Args:
+        theta, star, layout, n_segments, block: as in ``exact_posterior``.
+    """
+    value, further = _projected(theta, star, layout, n_segments, block)
+
+    def rest() -> tuple[Array, Array]:
+        exact = further()
+        information = average_information(exact.at, exact.k_slopes, exact.noise_slopes, star.mask)
+        return exact.slope, information + jax.hessian(negative_log_prior)(theta, layout)
+
+    return value, rest
 
 
 def exact_derivatives(
     theta: Array, star: GridStar, layout: Layout, n_segments: int, block: int
 ) -> tuple[Array, Array, Array]:
-    """Exact negative log-posterior, its gradient and its average information; arguments of ``exact_posterior``.
-
-    Returns:
-        A scalar, and shapes (n_theta,) and (n_theta, n_theta).
-    """
-    exact = exact_posterior(theta, star, layout, n_segments, block)
-    information = average_information(exact.at, exact.k_slopes, exact.noise_slopes, star.mask)
-    return exact.value, exact.slope, information + jax.hessian(negative_log_prior)(theta, layout)
+    """All three of ``exact_climb``: a scalar, shapes (n_theta,) and (n_theta, n_theta)."""
+    value, rest = exact_climb(theta, star, layout, n_segments, block)
+    return value, *rest()
 
 
-@program(static=("n_segments", "block"))
+@program(static=("n_segments", "block", "lanes"))
 def confirm(
     modes: Climb,
+    chosen: Chosen,
     owner: Array,
     stars: GridStar,
     n_steps: Array | int,
     tolerance: Array | float,
-    count: Array | int,
     layout: Layout,
     n_segments: int,
     block: int,
+    lanes: int,
 ) -> Climb:
-    """Climb on with the first `count` of some modes.
+    """Climb on with some modes; the others stay.
 
     Args:
         modes: leading axis N.
+        chosen: which go on.
         owner: star of each mode, shape (N,).
         stars: leading axis B.
         n_steps: most evaluations of each.
         tolerance: a climb ends when a step promises less.
-        count: modes to work on.
         layout: the bucket's model.
         n_segments: offset columns.
         block: block width of the factorisation.
+        lanes: modes side by side.
     """
 
-    def one(item: tuple[Climb, Array]) -> Climb:
-        mode, i = item
-        star = jax.tree.map(lambda a: a[i], stars)
-        derivatives = partial(exact_derivatives, star=star, layout=layout, n_segments=n_segments, block=block)
-        return climb_on(mode, derivatives, layout, n_steps, tolerance)
+    def posterior(theta: Array, i: Array) -> tuple[Array, Rest]:
+        return exact_climb(theta, jax.tree.map(lambda a: a[i], stars), layout, n_segments, block)
 
-    return map_lanes(one, (modes, owner), count, lanes_for(layout))
+    return climb_lanes(modes, chosen, owner, posterior, Steps(n_steps, tolerance, lanes), layout)
 
 
-@program(static=("n_segments", "block"))
+@program(static=("n_segments", "block", "lanes"))
 def exact_values(
-    theta: Array, owner: Array, stars: GridStar, count: Array | int, layout: Layout, n_segments: int, block: int
+    theta: Array,
+    owner: Array,
+    stars: GridStar,
+    count: Array | int,
+    layout: Layout,
+    n_segments: int,
+    block: int,
+    lanes: int,
 ) -> Array:
     """Exact negative log-posterior of the first `count` of some parameter vectors.
 
@@ -141,6 +171,7 @@ def exact_values(
         layout: the bucket's model.
         n_segments: offset columns.
         block: block width of the factorisation.
+        lanes: vectors side by side.
 
     Returns:
         Shape (N,).
@@ -148,13 +179,9 @@ def exact_values(
 
     def one(item: tuple[Array, Array]) -> Array:
         x, i = item
-        star = jax.tree.map(lambda a: a[i], stars)
-        offsets = offset_columns(star.segment, star.mask, n_segments, star.design)
-        noise = noise_variance(x, star.relative_variance)
-        signal = within_reach(covariance(x, star.width, layout), star.reach)
-        return negative_log_prior(x, layout) - log_likelihood(signal, noise, star.y, star.mask, offsets, block)
+        return exact_climb(x, jax.tree.map(lambda a: a[i], stars), layout, n_segments, block)[0]
 
-    return map_lanes(one, (theta, owner), count, lanes_for(layout))
+    return map_lanes(one, (theta, owner), count, lanes)
 
 
 def block_for(support_steps: np.ndarray, layout: Layout) -> np.ndarray:
@@ -169,8 +196,6 @@ def block_for(support_steps: np.ndarray, layout: Layout) -> np.ndarray:
     return np.where(support_steps <= layout.red_steps, layout.red_steps, wide)
 
 
-def lanes_for(layout: Layout) -> int:
-    """Modes side by side: one on a CPU, whose batched factorisations are far slower than one by one."""
-    if jax.default_backend() == "cpu":
-        return 1
-    return int(np.clip(100_000_000 // layout.n_time**2, 1, 256))
+def bytes_of_lane(layout: Layout, block: int) -> int:
+    """Memory that one mode takes: some seven times its factor, and a few arrays of a Jacobian's size."""
+    return 8 * layout.n_time * (7 * block + 6 * layout.n_theta)

@@ -10,10 +10,11 @@ import numpy as np
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import BucketSpec, Measurements, grid_stars
 from spotcat.fit.columns import FitTable, fit_table
+from spotcat.fit.lanes import Device, Room, this_device
 from spotcat.fit.levels import Searched, search_stars
 from spotcat.fit.modes import Fit
 from spotcat.fit.second import second_signals
-from spotcat.fit.single import fit_one_signal, padded, replace_fits
+from spotcat.fit.single import fit_one_signal, replace_fits
 from spotcat.gaps import stretches_of
 from spotcat.gp.outliers import further, joined, where, without
 from spotcat.verdict.dips import Dips, dipping
@@ -26,7 +27,9 @@ to 20 times the scatter leave three simulated light curves a half of their gain 
 (``tests/fit/test_fit_shown.py`` makes such flares)."""
 
 
-def fit_stars(stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig, lanes: int = 0) -> FitTable:
+def fit_stars(
+    stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig, lanes: int = 0, device: Device | None = None
+) -> FitTable:
     """Fit stars of one bucket.
 
     Args:
@@ -34,6 +37,7 @@ def fit_stars(stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig
         spec: the bucket.
         config: settings of the steps.
         lanes: batch size that the arrays are padded to, so that a short batch uses the programs of a full one.
+        device: what to divide the work for; None for the one that there is.
 
     Returns:
         One row for each star; a star that cannot be fitted has a status and NaNs.
@@ -44,20 +48,20 @@ def fit_stars(stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig
     longest = max(stretches_of(star.time).span for star in stars)
     if longest > spec.whole.length:
         raise ValueError(f"a light curve of {longest:g} d does not fit a grid of {spec.whole.length:g} d")
-    size = max(lanes, len(stars))
+    room = Room(max(lanes, len(stars)), device or this_device())
     with jax.enable_x64(True):
-        fit, searched = _fitted(stars, spec, config, size)
-        clean = _without_outliers(fit, searched, stars, spec, config, size)
+        fit, searched = _fitted(stars, spec, config, room)
+        clean = _without_outliers(fit, searched, stars, spec, config, room)
         dips = _dips(fit, stars, spec, config)
         rest = [_between(dips, i, star) for i, star in enumerate(clean)]
-        _fit_again(fit, searched, clean, rest, spec, config, size)
-        second = second_signals(fit, rest, spec, config, size)
+        _fit_again(fit, searched, clean, rest, spec, config, room)
+        second = second_signals(fit, rest, spec, config, room)
     shown = [_between(dips, i, star) for i, star in enumerate(stars)]
     return fit_table(fit, second, dips, searched.gain, shown, spec, config)
 
 
 def _without_outliers(
-    fit: Fit, searched: Searched, stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig, size: int
+    fit: Fit, searched: Searched, stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig, room: Room
 ) -> Sequence[Measurements]:
     """Leave out the bins that do not belong and fit again, until there are none.
 
@@ -70,7 +74,7 @@ def _without_outliers(
         found = further(fit.outlier_time, found)
         clean = [without(star, *bins) for star, *bins in zip(stars, found, fit.dt, strict=True)]
         fit.outlier_time[:] = joined(fit.outlier_time, found)
-        found = _fit_again(fit, searched, stars, clean, spec, config, size)
+        found = _fit_again(fit, searched, stars, clean, spec, config, room)
         stars = clean
     return stars
 
@@ -82,7 +86,7 @@ def _fit_again(
     after: Sequence[Measurements],
     spec: BucketSpec,
     config: FitConfig,
-    size: int,
+    room: Room,
 ) -> np.ndarray:
     """Search and fit the light curves that have lost measurements again, in the place of what is there.
 
@@ -93,7 +97,7 @@ def _fit_again(
     changed = [i for i, (old, new) in enumerate(zip(before, after, strict=True)) if new is not old]
     if not changed:
         return found
-    better, again = _fitted([after[i] for i in changed], spec, config, size)
+    better, again = _fitted([after[i] for i in changed], spec, config, room)
     found[changed] = better.outlier_time
     replace_fits(fit, np.array(changed), better._replace(outlier_time=fit.outlier_time[changed]))
     searched.gain[changed] = again.gain
@@ -112,6 +116,6 @@ def _between(dips: Dips, i: int, star: Measurements) -> Measurements:
     return where(star, ~inside) if inside.any() and inside.mean() < MOST_IN_DIPS else star
 
 
-def _fitted(stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig, size: int) -> tuple[Fit, Searched]:
-    searched = search_stars(padded(stars, size), len(stars), spec, config)
-    return fit_one_signal(stars, searched, spec, config, size), searched._replace(gain=np.array(searched.gain))
+def _fitted(stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig, room: Room) -> tuple[Fit, Searched]:
+    searched = search_stars(stars, spec, config, room)
+    return fit_one_signal(stars, searched, spec, config, room), searched._replace(gain=np.array(searched.gain))

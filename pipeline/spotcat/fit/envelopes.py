@@ -30,9 +30,9 @@ UPDATES = 6
 _FLOOR = 1e-10
 
 
-@program
+@program(static=("lanes",))
 def envelope_values(
-    theta: Array, owner: Array, stars: Periodogram, width: Array, count: Array | int, layout: Layout
+    theta: Array, owner: Array, stars: Periodogram, width: Array, count: Array | int, layout: Layout, lanes: int
 ) -> tuple[Array, Array]:
     """Map the first `count` of some modes.
 
@@ -43,6 +43,7 @@ def envelope_values(
         width: bin widths [d], shape (B,).
         count: modes to work on.
         layout: the grid's model.
+        lanes: modes side by side; where there are several, so are the points of their maps.
 
     Returns:
         ln lspot and ln tau_spot of the map's points, shape (N, 7, 6, 2), and the negative log-posterior, powers
@@ -70,9 +71,16 @@ def envelope_values(
         life = family.lifetime(jnp.exp(at[3]), jnp.exp(at[4])) * jnp.array(LIVES)[:, None]
         times = family.split(life, jnp.array(SHARES)[None, :])
         envelopes = jnp.log(jnp.stack(jnp.broadcast_arrays(*times), axis=-1))
-        return envelopes, jax.lax.map(value, envelopes.reshape(-1, 2)).reshape(envelopes.shape[:-1])
+        points = envelopes.reshape(-1, 2)
+        values = jax.lax.map(value, points) if lanes == 1 else jax.vmap(value)(points)
+        return envelopes, values.reshape(envelopes.shape[:-1])
 
-    return map_lanes(one, (theta, owner), count, 1)
+    return map_lanes(one, (theta, owner), count, lanes)
+
+
+def bytes_of_map(layout: Layout) -> int:
+    """Memory that the map of one mode takes: at each of its points some twelve arrays of the grid's length."""
+    return 8 * 12 * len(LIVES) * len(SHARES) * layout.n_time
 
 
 def best_envelopes(envelopes: np.ndarray, values: np.ndarray, n: int) -> list[np.ndarray]:

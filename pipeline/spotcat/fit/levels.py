@@ -15,7 +15,8 @@ import numpy as np
 
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import BucketSpec, Level, Measurements, grid_stars
-from spotcat.fit.search import Bank, Found, make_bank, search
+from spotcat.fit.lanes import Room
+from spotcat.fit.search import Bank, Found, make_bank, search, tiles_for
 from spotcat.gp.grid import Grid
 
 DISTINCT = 0.12
@@ -63,21 +64,21 @@ class Starts(NamedTuple):
     powers: np.ndarray
 
 
-def search_stars(stars: Sequence[Measurements], count: int, spec: BucketSpec, config: FitConfig) -> Searched:
-    """Search the first `count` of some stars of a bucket at all its resolutions.
+def search_stars(stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig, room: Room) -> Searched:
+    """Search some stars of a bucket at all its resolutions.
 
     Args:
         stars: light curves.
-        count: those that are wanted.
         spec: the bucket.
         config: settings of the search.
+        room: sizes of arrays, and their device.
     """
-    stars = stars[: lanes_for(count)]
+    room = room._replace(size=lanes_for(len(stars)))
     periods = spec.periods(config)
     parts = []
     for level in spec.levels(config):
         bank = make_bank(level, tuple(periods[level.first : level.last].tolist()), config)
-        found = jax.tree.map(lambda a: np.asarray(a)[:count], _at_level(stars, count, level, bank))
+        found = jax.tree.map(lambda a: np.asarray(a)[: len(stars)], _at_level(stars, level, bank, room))
         parts.append((found.gain, bank.templates[found.template], found.powers))
     return Searched(*(np.concatenate(column, axis=1) for column in zip(*parts, strict=True)))
 
@@ -90,11 +91,12 @@ def lanes_for(count: int) -> int:
     return lanes
 
 
-def _at_level(stars: Sequence[Measurements], count: int, level: Level, bank: Bank) -> Found:
+def _at_level(stars: Sequence[Measurements], level: Level, bank: Bank, room: Room) -> Found:
     layout = level.layout
     batch = grid_stars(stars, Grid(layout.n_time * level.pieces, layout.dt))
-    y, mask = (a.astype(np.float32).reshape(len(stars), level.pieces, layout.n_time) for a in (batch.y, batch.mask))
-    return search(y, mask, batch.reach, bank, count)
+    shape = room.size, level.pieces, layout.n_time
+    y, mask = (room.filled(a).astype(np.float32).reshape(shape) for a in (batch.y, batch.mask))
+    return search(y, mask, room.filled(batch.reach), bank, len(stars), tiles_for(room, bank))
 
 
 def pick_periods(gain: np.ndarray, ln_period: np.ndarray, n_modes: int) -> np.ndarray:

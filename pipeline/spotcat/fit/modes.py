@@ -13,19 +13,19 @@ import numpy as np
 
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import GridBatch
-from spotcat.fit.climb import PERIOD_BOX, Climb, begin_at, positive_definite, starting_points
-from spotcat.fit.confirm import GridStar, block_for, exact_values
-from spotcat.fit.envelopes import best_envelopes, envelope_values
-from spotcat.fit.group import Group, replaced
+from spotcat.fit.climb import PERIOD_BOX, Climb, positive_definite, starting_points
+from spotcat.fit.confirm import GridStar, exact_values
+from spotcat.fit.envelopes import best_envelopes, bytes_of_map, envelope_values
+from spotcat.fit.group import Group, Table, replaced, table_of
 from spotcat.fit.importance import Sampled, importance_sample, mixture_at
+from spotcat.fit.lanes import Room, lanes_on
 from spotcat.fit.levels import Starts
 from spotcat.fit.posterior import Quantities, laplace_draws, quantities, with_period
 from spotcat.fit.ranking import alias_at, is_alias, log_mass, ranking
-from spotcat.fit.search import null_value
-from spotcat.gp.composite import support_steps
+from spotcat.fit.refine import begun
+from spotcat.fit.search import bytes_of_null, seen_and_null
 from spotcat.gp.grid import Grid
 from spotcat.gp.outliers import outlier_times
-from spotcat.gp.whittle import periodogram
 
 SCREEN_STEPS = 8
 """Refine steps after which only the modes that will be confirmed go on."""
@@ -74,36 +74,53 @@ class Fit(NamedTuple):
     n_divergent: np.ndarray
 
 
-def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, config: FitConfig, shortest: float) -> Fit:
-    """Fit the first n stars of a batch from the modes of their search.
+class Wanted(NamedTuple):
+    """What a fit of some stars is told beside their light curves and starts.
 
-    Args:
-        batch: light curves on the grid, leading axis B.
-        starts: what the search found, leading axis n <= B.
-        grid: the grid.
+    Attributes:
         n_segments: room for segment offsets.
         config: settings of the steps.
         shortest: period of the search [d].
+        room: sizes of arrays, and their device.
+    """
+
+    n_segments: int
+    config: FitConfig
+    shortest: float
+    room: Room
+
+
+def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, wanted: Wanted) -> Fit:
+    """Fit stars from the modes of their search.
+
+    Args:
+        batch: light curves on the grid, leading axis n.
+        starts: what the search found, leading axis n.
+        grid: the grid.
+        wanted: sizes and settings.
 
     Returns:
         Leading axis n.
     """
     n, k = starts.place.shape
-    layout = grid.layout(config)
-    stars = GridStar(*(jnp.asarray(getattr(batch, name)) for name in GridStar._fields))
-    seen = periodogram(stars.y[:, None], stars.mask[:, None], stars.reach)
-    group = Group(n, k, stars, seen, np.asarray(null_value(seen, layout)), layout, n_segments, config, shortest)
+    layout, config, room = grid.layout(wanted.config), wanted.config, wanted.room
+    stars = GridStar(*(jnp.asarray(room.filled(getattr(batch, name))) for name in GridStar._fields))
+    lanes = lanes_on(room.device, bytes_of_null(layout), room.size)
+    seen, null = seen_and_null(stars.y, stars.mask, stars.reach, n, layout, lanes)
+    sizes = layout, wanted.n_segments, config, wanted.shortest, room.device
+    group = Group(n, k, stars, seen, np.asarray(null), *sizes)
 
-    start = starting_points(starts.templates, starts.powers.astype(float), layout).reshape(n * k, -1)
-    start = np.concatenate([start, np.repeat(start[-1:], (len(batch.y) - n) * k, axis=0)])
-    refined = _refined(begin_at(start), group)
+    start = starting_points(starts.templates, starts.powers.astype(float), layout)
+    modes = _refined(begun(room.filled(start).reshape(room.size * k, -1)), group)
+    refined = table_of(modes)
     likely = np.union1d(_likeliest(refined, CONFIRM_MARGIN, group), _halves(refined, group))
-    confirmed = group.confirmed(begin_at(refined.theta), likely, config.confirm_steps, CONFIRM_TOLERANCE)
+    modes = group.confirmed(begun(modes.theta), likely, config.confirm_steps, CONFIRM_TOLERANCE)
+    confirmed = table_of(modes)
     value = _comparable(confirmed, refined, group)
     places, distinct = ranking(value, confirmed.theta, n, k)
     first, second = places[:, 0], places[:, 1]
-    polished = group.confirmed(confirmed, first, config.polish_steps, POLISH_TOLERANCE)
-    theta, scale = polished.theta[first], batch.scale[:n]
+    polished = table_of(group.confirmed(modes, first, config.polish_steps, POLISH_TOLERANCE))
+    theta, scale = polished.theta[first], batch.scale
     others = {
         "lnodds": np.where(distinct[:, 1], second, -1),
         "half_lnodds": alias_at(-np.log(2), value, confirmed.theta, n, k),
@@ -116,7 +133,7 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
     shown = group.shown(theta, best.prot)
     # Where the covariance cannot be factorised the star has the period of its model.
     shift = np.where(np.isfinite(shown.prot), shown.prot / best.prot, 1.0)
-    unknown, time = np.full(n, np.nan), batch.start[:n, None] + batch.elapsed[:n]
+    unknown, time = np.full(n, np.nan), batch.start[:, None] + batch.elapsed
     signal = np.empty(n, dtype=object)
     signal[:] = [np.stack(pair) for pair in zip(time, scale[:, None] * shown.spots, strict=True)]
     return Fit(
@@ -136,7 +153,7 @@ def fit_modes(batch: GridBatch, starts: Starts, grid: Grid, n_segments: int, con
 
 
 def _odds(
-    first: np.ndarray, others: dict[str, np.ndarray], value: np.ndarray, modes: Climb, group: Group
+    first: np.ndarray, others: dict[str, np.ndarray], value: np.ndarray, modes: Table, group: Group
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Information at the best modes, and the ln odds of others against them, NaN where a place is -1.
 
@@ -144,7 +161,7 @@ def _odds(
     """
     wanted = np.unique(np.concatenate([first, *others.values()]))
     wanted = wanted[wanted >= 0]
-    bent = group.curvature(modes, wanted)
+    bent = group.curvature(modes.theta, wanted)
     mass = np.full(len(value) + 1, np.nan)  # the last is that of place -1
     mass[wanted] = log_mass(value[wanted], positive_definite(bent))
     return bent[np.searchsorted(wanted, first)], {name: mass[place] - mass[first] for name, place in others.items()}
@@ -154,12 +171,13 @@ def _refined(modes: Climb, group: Group) -> Climb:
     """Every mode for a few steps, those that may be worth confirming to the end, then from other spots."""
     n_steps = group.config.refine_steps
     modes = group.refined(modes, np.arange(group.n * group.k), min(SCREEN_STEPS, n_steps))
-    most = np.where(_clear(modes, group), group.k, group.config.confirm_modes)
-    modes = group.refined(modes, _likeliest(modes, CONFIRM_MARGIN, group, most), n_steps)
+    seen = table_of(modes)
+    most = np.where(_clear(seen, group), group.k, group.config.confirm_modes)
+    modes = group.refined(modes, _likeliest(seen, CONFIRM_MARGIN, group, most), n_steps)
     return _with_other_envelopes(_with_half_the_period(modes, group), group)
 
 
-def _clear(modes: Climb, group: Group) -> np.ndarray:
+def _clear(modes: Table, group: Group) -> np.ndarray:
     """Which stars have a mode clearly above no rotation; shape (n,)."""
     return group.null[: group.n] - modes.value[: group.n * group.k].reshape(group.n, group.k).min(axis=1) > CLEAR
 
@@ -170,48 +188,51 @@ def _with_half_the_period(modes: Climb, group: Group) -> Climb:
     The search scales lifetimes with the period: from half of it a climb starts at half the lifetime, and ends where
     the side lobes of the wrong envelope catch it.
     """
-    places = ranking(modes.value, modes.theta, group.n, group.k)[0]
+    seen, begin = table_of(modes), np.asarray(modes.begin)
+    places = ranking(seen.value, seen.theta, group.n, group.k)[0]
     # Wherever it goes, the climb must stay among the periods of the search: shorter ones fit anything.
-    searched = modes.theta[places[:, 0], 0] - np.log(2) - PERIOD_BOX > np.log(group.shortest)
-    places = places[_clear(modes, group) & searched]
+    searched = seen.theta[places[:, 0], 0] - np.log(2) - PERIOD_BOX > np.log(group.shortest)
+    places = places[_clear(seen, group) & searched]
     if not places.size:
         return modes
     best, worst = places[:, 0], places[:, -1]
-    theta = modes.theta.copy()
-    theta[worst] = modes.theta[best]
+    theta = seen.theta.copy()
+    theta[worst] = seen.theta[best]
     theta[worst, 0] -= np.log(2)
     # Shear, inclination and levels have made the wrong period fit: from them the climb would find no way back.
-    theta[worst, 1:3] = modes.begin[best, 1:3]
+    theta[worst, 1:3] = begin[best, 1:3]
     theta[worst, group.layout.levels] = 0.0
-    again = group.refined(begin_at(theta), worst, group.config.refine_steps)
+    again = group.refined(begun(theta), worst, group.config.refine_steps)
     return _better_of(modes, again, worst)
 
 
 def _better_of(modes: Climb, again: Climb, chosen: np.ndarray) -> Climb:
     """The modes, those of the chosen replaced that ended higher when climbed again."""
-    better = chosen[again.value[chosen] < modes.value[chosen]]
+    better = chosen[np.asarray(again.value)[chosen] < np.asarray(modes.value)[chosen]]
     return replaced(modes, better, again)
 
 
 def _with_other_envelopes(modes: Climb, group: Group) -> Climb:
     """Climb again from other envelopes where the light curve is precise, and keep what is better."""
-    chosen = _likeliest(modes, ENVELOPE_MARGIN, group)
-    chosen = chosen[group.null[chosen // group.k] - modes.value[chosen] > PRECISE]
+    seen = table_of(modes)
+    chosen = _likeliest(seen, ENVELOPE_MARGIN, group)
+    chosen = chosen[group.null[chosen // group.k] - seen.value[chosen] > PRECISE]
     if not chosen.size:
         return modes
-    lanes = np.resize(chosen, len(modes.value))
-    owner, width = lanes // group.k, group.stars.width
-    found = envelope_values(modes.theta[lanes], owner, group.seen, width, chosen.size, group.layout)
+    some, width = np.resize(chosen, len(seen.value)), group.stars.width
+    lanes = lanes_on(group.device, bytes_of_map(group.layout), some.size)
+    owner = some // group.k
+    found = envelope_values(seen.theta[some], owner, group.seen, width, chosen.size, group.layout, lanes)
     envelopes, values = (np.asarray(a)[: chosen.size] for a in found)
     for envelope in best_envelopes(envelopes, values, OTHER_ENVELOPES):
-        theta = modes.theta.copy()
+        theta = np.array(modes.theta)
         theta[chosen, 3:5] = envelope
-        again = group.refined(begin_at(theta), chosen, group.config.refine_steps)
+        again = group.refined(begun(theta), chosen, group.config.refine_steps)
         modes = _better_of(modes, again, chosen)
     return modes
 
 
-def _comparable(confirmed: Climb, refined: Climb, group: Group) -> np.ndarray:
+def _comparable(confirmed: Table, refined: Table, group: Group) -> np.ndarray:
     """Exact values, and for modes without one the Whittle value, shifted by how the two differ at the best mode."""
     best = ranking(refined.value, refined.theta, group.n, group.k)[0][:, 0]
     with np.errstate(invalid="ignore"):  # a star without a finite mode
@@ -219,10 +240,11 @@ def _comparable(confirmed: Climb, refined: Climb, group: Group) -> np.ndarray:
     return np.where(np.isfinite(confirmed.value), confirmed.value, refined.value + np.repeat(shift, group.k))
 
 
-def _sampled(modes: Climb, value: np.ndarray, group: Group) -> Sampled:
+def _sampled(modes: Table, value: np.ndarray, group: Group) -> Sampled:
     """Draws from the exact posterior, from the star's modes on."""
     places, distinct = ranking(value, modes.theta, group.n, group.k)
-    curvature = group.curvature(modes, places.ravel()).reshape(*places.shape, *modes.curvature.shape[1:])
+    curvature = group.curvature(modes.theta, places.ravel())
+    curvature = curvature.reshape(*places.shape, *curvature.shape[1:])
     mixtures = []
     for own, apart, bent in zip(places, distinct, curvature, strict=True):
         some = apart & (value[own] < value[own[0]] + SAMPLED_MARGIN)
@@ -235,11 +257,13 @@ def _sampled(modes: Climb, value: np.ndarray, group: Group) -> Sampled:
         """Evaluated in as many lanes as the padded batch has draws, so that there is one program for each band."""
         flat, owner = theta.reshape(-1, layout.n_theta), np.repeat(np.arange(group.n), theta.shape[1])
         out, room = np.full(len(flat), np.nan), len(stars.y) * theta.shape[1]
-        blocks = block_for(support_steps(flat, layout), layout)
+        blocks = group.blocks(flat)
         for block in np.unique(blocks):
             members = np.flatnonzero(blocks == block)
-            lanes, sizes = np.resize(members, room), (layout, n_segments, int(block))
-            out[members] = exact_values(flat[lanes], owner[lanes], stars, members.size, *sizes)[: members.size]
+            some, lanes = np.resize(members, room), group.exact_lanes(int(block), room)
+            sizes = layout, n_segments, int(block), lanes
+            found = exact_values(flat[some], owner[some], stars, members.size, *sizes)
+            out[members] = np.asarray(found)[: members.size]
         return out.reshape(theta.shape[:2])
 
     sampled = importance_sample(mixtures, values, layout)
@@ -247,10 +271,10 @@ def _sampled(modes: Climb, value: np.ndarray, group: Group) -> Sampled:
         return sampled
     from spotcat.fit.nuts import nuts_sample
 
-    return nuts_sample(sampled.theta, stars, layout, n_segments)
+    return nuts_sample(sampled.theta, stars, layout, n_segments, group.device)
 
 
-def _halves(modes: Climb, group: Group) -> np.ndarray:
+def _halves(modes: Table, group: Group) -> np.ndarray:
     """Places of clear stars' best modes at half the period of their best, where it may be better."""
     places, distinct = ranking(modes.value, modes.theta, group.n, group.k)
     with np.errstate(invalid="ignore"):  # a star without a finite mode
@@ -260,7 +284,7 @@ def _halves(modes: Climb, group: Group) -> np.ndarray:
     return places[half & (np.cumsum(half, axis=1) == 1)]
 
 
-def _likeliest(modes: Climb, margin: float, group: Group, most: np.ndarray | None = None) -> np.ndarray:
+def _likeliest(modes: Table, margin: float, group: Group, most: np.ndarray | None = None) -> np.ndarray:
     """Places of the modes that go on: distinct, few, and not more than `margin` behind; at least one of each star.
 
     `most` bounds their number star by star, `config.confirm_modes` where it is not given.

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from spotcat.fit.confirm import GridStar, exact_posterior, lanes_for
+from spotcat.fit.confirm import GridStar, bytes_of_lane, exact_posterior
 from spotcat.fit.importance import Sampled, wall
-from spotcat.fit.lanes import map_lanes
+from spotcat.fit.lanes import Device, lanes_on, map_lanes
 from spotcat.fit.posterior import N_DRAWS
 from spotcat.gp.layout import Layout
 from spotcat.gp.sampling import run_chain
@@ -27,7 +27,7 @@ walk along it."""
 SEED = 20_11
 
 
-def nuts_sample(draws: np.ndarray, stars: GridStar, layout: Layout, n_segments: int) -> Sampled:
+def nuts_sample(draws: np.ndarray, stars: GridStar, layout: Layout, n_segments: int, device: Device) -> Sampled:
     """Draw from the exact posteriors of some stars.
 
     Args:
@@ -35,6 +35,7 @@ def nuts_sample(draws: np.ndarray, stars: GridStar, layout: Layout, n_segments: 
         stars: the stars, leading axis B >= n.
         layout: the bucket's model.
         n_segments: offset columns.
+        device: where the chains run.
     """
     from blackjax.diagnostics import effective_sample_size, potential_scale_reduction
 
@@ -45,12 +46,12 @@ def nuts_sample(draws: np.ndarray, stars: GridStar, layout: Layout, n_segments: 
     begin = draws[:, :: draws.shape[1] // CHAINS][:, :CHAINS]
     owner = np.repeat(np.arange(n), CHAINS)
     room = len(stars.y) * CHAINS
-    lanes = [np.resize(a, (room, *a.shape[1:])) for a in (begin.reshape(-1, n_theta), owner)]
+    chains = [np.resize(a, (room, *a.shape[1:])) for a in (begin.reshape(-1, n_theta), owner)]
     # Every star has the same keys: its draws do not depend on its neighbours.
     keys = np.resize(np.asarray(jax.random.split(jax.random.key_data(jax.random.key(SEED)), CHAINS)), (room, 2))
-    sizes = layout, n_segments, LENGTH
+    sizes = layout, n_segments, LENGTH, lanes_on(device, bytes_of_lane(layout, layout.n_time), room)
     padded = [np.resize(a, (len(stars.y), *a.shape[1:])) for a in (centre, factor)]
-    theta, divergent = run_chains(*lanes, keys, stars, *padded, n * CHAINS, *sizes)
+    theta, divergent = run_chains(*chains, keys, stars, *padded, n * CHAINS, *sizes)
     theta = np.asarray(theta)[: n * CHAINS].reshape(n, CHAINS, -1, n_theta)
     by_chain = jnp.asarray(np.moveaxis(theta, 0, -1))
     # blackjax drops axes of length one, also that of a single star.
@@ -66,7 +67,7 @@ def nuts_sample(draws: np.ndarray, stars: GridStar, layout: Layout, n_segments: 
     )
 
 
-@partial(jax.jit, static_argnames=("n_segments", "n_draws"))
+@partial(jax.jit, static_argnames=("n_segments", "n_draws", "lanes"))
 def run_chains(
     begin: Array,
     owner: Array,
@@ -78,6 +79,7 @@ def run_chains(
     layout: Layout,
     n_segments: int,
     n_draws: int,
+    lanes: int,
 ) -> tuple[Array, Array]:
     """Adapt and run the first `count` of some chains.
 
@@ -92,6 +94,7 @@ def run_chains(
         layout: the bucket's model.
         n_segments: offset columns.
         n_draws: draws of each chain.
+        lanes: chains side by side.
 
     Returns:
         Draws, shape (N, n_draws, n_theta), and how many transitions diverged, shape (N,).
@@ -109,7 +112,7 @@ def run_chains(
         found = run_chain(key, z, round_density, n_draws, WARM_UP, max_num_doublings=6, dense=True)
         return middle + found.position @ scale.T, found.divergent.sum()
 
-    return map_lanes(one, (begin, owner, keys), count, lanes_for(layout))
+    return map_lanes(one, (begin, owner, keys), count, lanes)
 
 
 def _log_density(star: GridStar, layout: Layout, n_segments: int):  # type: ignore[no-untyped-def]

@@ -6,17 +6,13 @@ log-prior.  With ``J = d ln E / d theta`` its gradient is ``J^T (1 - I/E)`` and 
 
 from __future__ import annotations
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
-from spotcat.fit.climb import Climb, climb_on
-from spotcat.fit.lanes import map_lanes
+from spotcat.fit.climb import Chosen, Climb, Rest, Steps, begin_at, climb_lanes
 from spotcat.fit.programs import program
-from spotcat.gp.composite import covariance_jacobian, covariance_of
+from spotcat.gp.composite import Signal, signal_of, signal_slopes
 from spotcat.gp.layout import Layout
 from spotcat.gp.priors import negative_log_prior
 from spotcat.gp.whittle import Periodogram, expected_power, negative_log_likelihood
@@ -32,14 +28,13 @@ def expected_and_jacobian(theta: Array, window: Array, width: Array, layout: Lay
     Returns:
         Shapes (n,) and (n_theta, n).
     """
-    jacobian = expected_power(covariance_jacobian(theta, width, layout), window)
-    white = jnp.full((1, jacobian.shape[1]), jnp.exp(theta[-1]))
-    total = covariance_of(jacobian, layout) + white[0]
-    return jnp.maximum(total, _FLOOR), jnp.concatenate([jacobian, white])
+    signal = signal_of(theta, width, layout)
+    expected = _expected(signal, theta, window)
+    return expected, _jacobian(signal, expected, theta, window, width, layout)
 
 
-def whittle_derivatives(theta: Array, star: Periodogram, width: Array, layout: Layout) -> tuple[Array, Array, Array]:
-    """Negative log-posterior under the Whittle likelihood, its gradient and its expected curvature.
+def whittle_posterior(theta: Array, star: Periodogram, width: Array, layout: Layout) -> tuple[Array, Rest]:
+    """Negative log-posterior under the Whittle likelihood, and its gradient and expected curvature if asked for.
 
     Args:
         theta: parameters, shape (n_theta,).
@@ -47,48 +42,68 @@ def whittle_derivatives(theta: Array, star: Periodogram, width: Array, layout: L
         width: bin width beyond the native sampling [d].
         layout: the bucket's model.
     """
-    expected, jacobian = expected_and_jacobian(theta, star.window, width, layout)
-    j = jacobian / expected
-    value = negative_log_likelihood(expected, star) + negative_log_prior(theta, layout)
-    slope = star.looks * (j @ (1 - star.power / expected)) + jax.grad(negative_log_prior)(theta, layout)
-    return value, slope, star.looks * (j @ j.T) + jax.hessian(negative_log_prior)(theta, layout)
+    signal = signal_of(theta, width, layout)
+    expected = _expected(signal, theta, star.window)
+
+    def rest() -> tuple[Array, Array]:
+        j = _jacobian(signal, expected, theta, star.window, width, layout) / expected
+        slope = star.looks * (j @ (1 - star.power / expected)) + jax.grad(negative_log_prior)(theta, layout)
+        return slope, star.looks * (j @ j.T) + jax.hessian(negative_log_prior)(theta, layout)
+
+    return negative_log_likelihood(expected, star) + negative_log_prior(theta, layout), rest
+
+
+def whittle_derivatives(theta: Array, star: Periodogram, width: Array, layout: Layout) -> tuple[Array, Array, Array]:
+    """All three of ``whittle_posterior``: a scalar, shapes (n_theta,) and (n_theta, n_theta)."""
+    value, rest = whittle_posterior(theta, star, width, layout)
+    return value, *rest()
+
+
+def _expected(signal: Signal, theta: Array, window: Array) -> Array:
+    return jnp.maximum(expected_power(signal.covariance, window) + jnp.exp(theta[-1]), _FLOOR)
+
+
+def _jacobian(signal: Signal, expected: Array, theta: Array, window: Array, width: Array, layout: Layout) -> Array:
+    by_signal = expected_power(signal_slopes(signal, theta, width, layout), window)
+    return jnp.concatenate([by_signal, jnp.full_like(expected, jnp.exp(theta[-1]))[None]])
+
+
+@program
+def begun(theta: Array) -> Climb:
+    """Climbs that have not been evaluated yet, on the device; `theta` has its coordinates on the last axis."""
+    return begin_at(theta, jnp)
 
 
 @program(static=("lanes",))
 def refine(
     modes: Climb,
+    chosen: Chosen,
     owner: Array,
     stars: Periodogram,
     width: Array,
     n_steps: Array | int,
-    count: Array | int,
     layout: Layout,
     lanes: int,
 ) -> Climb:
-    """Climb on with the first `count` of some modes.
+    """Climb on with some modes; the others stay.
 
     Args:
         modes: leading axis N.
+        chosen: which go on.
         owner: star of each mode, shape (N,).
         stars: periodograms in float64, leading axis B.
         width: bin widths [d], shape (B,).
         n_steps: most evaluations of each.
-        count: modes to work on.
         layout: the bucket's model.
         lanes: modes side by side.
     """
 
-    def one(item: tuple[Climb, Array]) -> Climb:
-        mode, i = item
-        star = jax.tree.map(lambda a: a[i], stars)
-        derivatives = partial(whittle_derivatives, star=star, width=width[i], layout=layout)
-        return climb_on(mode, derivatives, layout, n_steps, TOLERANCE)
+    def posterior(theta: Array, i: Array) -> tuple[Array, Rest]:
+        return whittle_posterior(theta, jax.tree.map(lambda a: a[i], stars), width[i], layout)
 
-    return map_lanes(one, (modes, owner), count, lanes)
+    return climb_lanes(modes, chosen, owner, posterior, Steps(n_steps, TOLERANCE, lanes), layout)
 
 
-def lanes_for(layout: Layout) -> int:
-    """Modes side by side: one on a CPU; elsewhere as many as keep a kernel evaluation within tens of megabytes."""
-    if jax.default_backend() == "cpu":
-        return 1
-    return int(np.clip(2_000_000 // (layout.n_time * layout.n_latitude), 1, 64))
+def bytes_of_lane(layout: Layout) -> int:
+    """Memory that one mode takes: some ten arrays of a Jacobian's size, and the phases of its slopes."""
+    return 8 * (10 * layout.n_theta * layout.n_time + 32 * (layout.n_harm + 6) * layout.n_harm * layout.n_latitude)

@@ -10,7 +10,7 @@ free fourth harmonic lets a template of four times the period describe a star as
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import NamedTuple
 
 import jax
@@ -20,7 +20,7 @@ from jax import Array
 
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import Level
-from spotcat.fit.lanes import map_lanes
+from spotcat.fit.lanes import Room, lanes_on, map_lanes
 from spotcat.fit.programs import program
 from spotcat.gp.composite import red_rows, spot_rows
 from spotcat.gp.layout import KAPPA_MAX, LN_WHITE_MIN, N_RED, Layout
@@ -36,11 +36,12 @@ N_SPOT = 3
 """Components of a template that are spots: those that come and go, rotation, its second harmonic."""
 
 _FLOOR = 1e-9
-_TEMPLATES_AT_ONCE = 8
+SMALL = 8
+"""Templates side by side on a CPU: as many as its caches hold."""
 
 
 class Bank(NamedTuple):
-    """What all stars of a bucket share at one resolution.
+    """What all stars of a bucket share at one resolution; but for `templates` and `periods` on the device.
 
     Attributes:
         templates: ln P, kappa, ln lspot, ln tau_spot of every template, shape (T, 4); periods vary slowest.
@@ -52,10 +53,10 @@ class Bank(NamedTuple):
     """
 
     templates: np.ndarray
-    rows: np.ndarray
-    screen: np.ndarray
-    noise: np.ndarray
-    ageing: np.ndarray
+    rows: Array
+    screen: Array
+    noise: Array
+    ageing: Array
     periods: np.ndarray
 
 
@@ -73,6 +74,25 @@ class Found(NamedTuple):
     powers: Array
 
 
+class Tiles(NamedTuple):
+    """What the search works on side by side: so many templates for all stars; then so many stars, and their periods."""
+
+    templates: int
+    stars: int
+    periods: int
+
+
+def tiles_for(room: Room, bank: Bank) -> Tiles:
+    """The tiles of a search: small ones on a CPU, all on a device whose memory holds all."""
+    n_templates, _, n = bank.screen.shape
+    n_periods = len(bank.periods)
+    return Tiles(
+        lanes_on(room.device, 4 * 5 * n * room.size, n_templates, SMALL),
+        lanes_on(room.device, 4 * 8 * n * (2 * N_SPOT + N_RED + 3) * n_periods, room.size),
+        n_periods if room.device.backend != "cpu" else min(SMALL, n_periods),
+    )
+
+
 @lru_cache(maxsize=4)
 def make_bank(level: Level, periods: tuple[float, ...], config: FitConfig) -> Bank:
     """Compute the templates of a resolution; cached, since every chunk of a bucket shares them.
@@ -88,9 +108,9 @@ def make_bank(level: Level, periods: tuple[float, ...], config: FitConfig) -> Ba
     with jax.enable_x64(True):
         times = envelope_of(layout.spots).template(rotations * period)
         templates = np.stack([np.log(period), kappa, *(np.log(np.asarray(t)) for t in times)], axis=1)
-        rows = np.asarray(_template_rows(templates, layout))
-        noise, ageing = (np.asarray(a, np.float32) for a in _rows_without_rotation(layout))
-    return Bank(templates, rows, np.asarray(_without_gaps(rows, noise)), noise, ageing, np.array(periods))
+        rows = _template_rows(templates, layout)
+        noise, ageing = (jnp.asarray(a, jnp.float32) for a in _rows_without_rotation(layout))
+        return Bank(templates, rows, _without_gaps(rows, noise), noise, ageing, np.array(periods))
 
 
 @program
@@ -120,8 +140,8 @@ def _template_rows(templates: Array, layout: Layout) -> Array:
     return jax.lax.map(one, templates, batch_size=16)
 
 
-@program
-def search(y: Array, mask: Array, reach: Array, bank: Bank, count: Array | int) -> Found:
+@program(static=("tiles",))
+def search(y: Array, mask: Array, reach: Array, bank: Bank, count: Array | int, tiles: Tiles) -> Found:
     """Search the first `count` stars of a batch.
 
     All templates are screened with a few updates and with expectations that ignore gaps, which all stars share; the
@@ -133,13 +153,14 @@ def search(y: Array, mask: Array, reach: Array, bank: Bank, count: Array | int) 
         reach: lag [grid steps] from which measurements are independent, shape (B,).
         bank: templates on the grid of a piece.
         count: stars to search.
+        tiles: what lies side by side.
 
     Returns:
         What was found for each star.
     """
     n_periods = bank.periods.shape[0]
     stars = periodogram(y, mask, reach)
-    screened, starts = _screened(jnp.asarray(bank.screen), stars)
+    screened, starts = _screened(jnp.asarray(bank.screen), stars, tiles.templates)
     of_period = jnp.argmin(screened.reshape(n_periods, -1, y.shape[0]), axis=1)
     per_period = bank.templates.shape[0] // n_periods
     likely = of_period.T + per_period * jnp.arange(n_periods)
@@ -147,20 +168,17 @@ def search(y: Array, mask: Array, reach: Array, bank: Bank, count: Array | int) 
 
     def one(item: tuple[Periodogram, Array, Array]) -> Found:
         star, templates, start = item
-        noise, ageing = jnp.asarray(bank.noise), jnp.asarray(bank.ageing)
-        null, noise = _without_rotation(ageing, noise, star), _noise_powers(noise, star.window)
+        null, noise = _without_rotation(bank.ageing, bank.noise, star), _noise_powers(bank.noise, star.window)
         value, powers = jax.lax.map(
-            lambda x: _profile(jnp.asarray(bank.rows)[x[0]], noise, star, x[1]),
-            (templates, start),
-            batch_size=_TEMPLATES_AT_ONCE,
+            lambda x: _profile(bank.rows[x[0]], noise, star, x[1]), (templates, start), batch_size=tiles.periods
         )
         gain = null - jnp.where(jnp.isfinite(value), value, jnp.inf)
         return Found(gain, templates, powers)
 
-    return map_lanes(one, (stars, likely, starts), count, 1)
+    return map_lanes(one, (stars, likely, starts), count, tiles.stars)
 
 
-def _screened(components: Array, stars: Periodogram) -> tuple[Array, Array]:
+def _screened(components: Array, stars: Periodogram, tile: int) -> tuple[Array, Array]:
     """Penalised negative log-likelihood of every template for every star after a few updates, and the powers.
 
     The updates leave out the square root: unproven, but they come closer in as many.
@@ -168,6 +186,7 @@ def _screened(components: Array, stars: Periodogram) -> tuple[Array, Array]:
     Args:
         components: expected periodograms, shape (T, c, n).
         stars: periodograms, leading axis B.
+        tile: templates side by side.
 
     Returns:
         Shapes (T, B) and (T, B, c).
@@ -186,7 +205,7 @@ def _screened(components: Array, stars: Periodogram) -> tuple[Array, Array]:
         value = negative_log_likelihood(p @ parts, stars) + _harmonic_penalty(p, power.mean(-1))
         return jnp.where(jnp.isfinite(value), value, jnp.inf), jnp.maximum(p, _FLOOR)
 
-    return jax.lax.map(one, components, batch_size=_TEMPLATES_AT_ONCE)
+    return jax.lax.map(one, components, batch_size=tile)
 
 
 def _noise_powers(noise: Array, window: Array) -> Array:
@@ -226,26 +245,36 @@ def _without_rotation(ageing: Array, noise: Array, star: Periodogram, least_whit
     return negative_log_likelihood(p.at[-1].max(least_white) @ others, star)
 
 
-def null_value(stars: Periodogram, layout: Layout) -> Array:
-    """Negative log-likelihood of the best model without rotation: ageing spots, red noise and white noise.
+@program(static=("lanes",))
+def seen_and_null(
+    y: Array, mask: Array, reach: Array, count: Array | int, layout: Layout, lanes: int
+) -> tuple[Periodogram, Array]:
+    """Periodograms, and the negative log-likelihood of the best model without rotation: ageing spots and noise.
 
     There is as much white noise in it as in a fit at least: without, the gains of precise light curves would be taken
     between unlike models.
 
     Args:
-        stars: periodograms in float64, leading axis B.
-        layout: of their grid.
+        y: flux in units of its scatter, float64, shape (B, M).
+        mask: 1 where there is a measurement, shape (B, M).
+        reach: lag [grid steps] from which measurements are independent, shape (B,).
+        count: stars to work on.
+        layout: of the grid.
+        lanes: stars side by side.
 
     Returns:
-        Shape (B,).
+        Periodograms, leading axis B, and shape (B,).
     """
-    return _null_values(stars, layout)
-
-
-@program
-def _null_values(stars: Periodogram, layout: Layout) -> Array:
+    seen = periodogram(y[:, None], mask[:, None], reach)
     noise, ageing = _rows_without_rotation(layout)
-    return jax.lax.map(partial(_without_rotation, ageing, noise, least_white=np.exp(LN_WHITE_MIN)), stars)
+    least = np.exp(LN_WHITE_MIN)
+    null = map_lanes(lambda star: _without_rotation(ageing, noise, star, least), seen, count, lanes)
+    return seen, null
+
+
+def bytes_of_null(layout: Layout) -> int:
+    """Memory that the model without rotation takes for a star."""
+    return 8 * 2 * (6 + N_RED + 1 + 3) * layout.n_time
 
 
 @program

@@ -15,11 +15,12 @@ from scipy.interpolate import CubicSpline
 
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import BucketSpec, Measurements, grid_stars
+from spotcat.fit.lanes import Room
 from spotcat.fit.levels import Searched, search_stars
 from spotcat.fit.modes import Fit
 from spotcat.fit.posterior import rotating_share
 from spotcat.fit.search import N_SPOT
-from spotcat.fit.single import fit_one_signal, padded, replace_fits
+from spotcat.fit.single import fit_one_signal, replace_fits
 from spotcat.gp.outliers import where
 from spotcat.verdict.decision import no_rotation
 
@@ -54,7 +55,7 @@ class Second(NamedTuple):
     gain: np.ndarray
 
 
-def second_signals(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig, size: int) -> Second:
+def second_signals(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, config: FitConfig, room: Room) -> Second:
     """Look for a second signal beside each clear one.
 
     Where the second one carries more of the variance the two change places in `fit`.
@@ -64,7 +65,7 @@ def second_signals(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, co
         stars: light curves.
         spec: their bucket.
         config: settings of the steps.
-        size: batch size that the arrays are padded to.
+        room: sizes of arrays, and their device.
     """
     second = Second(*np.full((3, len(stars)), np.nan))
     clear = np.flatnonzero((fit.gain >= LEAST_GAIN) & [bool(np.isfinite(signal).all()) for signal in fit.signal])
@@ -72,7 +73,7 @@ def second_signals(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, co
         return second
     rest = [less(stars[i], fit.signal[i]) for i in clear.tolist()]
     periods = spec.periods(config)
-    searched = _apart(search_stars(padded(rest, size), len(rest), spec, config), fit.best.prot[clear], periods)
+    searched = _apart(search_stars(rest, spec, config, room), fit.best.prot[clear], periods)
     longest = np.array([longest_segment(star) for star in rest])
     searched = searched._replace(gain=np.where(periods < LONGEST * longest[:, None], searched.gain, -np.inf))
     carried = spread([stars[i] for i in clear.tolist()], fit.signal[clear])
@@ -81,15 +82,15 @@ def second_signals(fit: Fit, stars: Sequence[Measurements], spec: BucketSpec, co
     if not likely.size:
         return second
     members, rest = clear[likely], [rest[i] for i in likely.tolist()]
-    other = fit_one_signal(rest, Searched(*(a[likely] for a in searched)), spec, config, size)
+    other = fit_one_signal(rest, Searched(*(a[likely] for a in searched)), spec, config, room)
     share = rotating_share(other.theta, spec.layout(config))
     found = np.flatnonzero(_is_second(other, fit.best.prot[members], rest, share))
     if not found.size:
         return second
     members, other = members[found], jax.tree.map(lambda a: a[found], other)
     lessened = [less(stars[i], signal) for i, signal in zip(members.tolist(), other.signal, strict=True)]
-    again = search_stars(padded(lessened, size), len(lessened), spec, config)
-    first = fit_one_signal(lessened, again, spec, config, size)
+    again = search_stars(lessened, spec, config, room)
+    first = fit_one_signal(lessened, again, spec, config, room)
     same = np.abs(np.log(first.best.prot / fit.best.prot[members])) < SAME
     one, two = (spread([stars[i] for i in members.tolist()], each.signal) for each in (first, other))
     swapped = same & (two > one)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from spotcat.fit.confirm import GridStar, lanes_for
+from spotcat.fit.confirm import GridStar
 from spotcat.fit.lanes import map_lanes
 from spotcat.fit.programs import program
 from spotcat.gp.composite import noise_variance, red_rows, spot_levels, spot_rows, within_reach
@@ -47,7 +47,7 @@ class Shown(NamedTuple):
     spots: Any
 
 
-@program(static=("n_segments", "block"))
+@program(static=("n_segments", "block", "lanes"))
 def show(
     theta: Array,
     prot: Array,
@@ -57,6 +57,7 @@ def show(
     layout: Layout,
     n_segments: int,
     block: int,
+    lanes: int,
 ) -> Shown:
     """What the first `count` of some parameter vectors make of their stars; NaN where a covariance is not positive.
 
@@ -69,6 +70,7 @@ def show(
         layout: the bucket's model.
         n_segments: offset columns.
         block: block width of the factorisation.
+        lanes: vectors side by side.
     """
 
     def one(item: tuple[Array, Array, Array]) -> Shown:
@@ -85,7 +87,7 @@ def show(
         deviation = star.mask * at.residual / jnp.sqrt(jnp.where(precision > 0, precision, jnp.inf))
         return Shown(1 / mean_frequency(first, 1 / mean_period, layout.dt), deviation, every)
 
-    return map_lanes(one, (theta, prot, owner), count, lanes_for(layout))
+    return map_lanes(one, (theta, prot, owner), count, lanes)
 
 
 def mean_frequency(curve: Any, near: Any, dt: Any, xp: Any = jnp) -> Any:

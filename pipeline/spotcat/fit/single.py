@@ -9,8 +9,9 @@ import numpy as np
 
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import BINS_PER_CYCLE, BINS_PER_PERIOD, BucketSpec, Measurements, grid_stars
+from spotcat.fit.lanes import Room
 from spotcat.fit.levels import Searched, Starts
-from spotcat.fit.modes import Fit, fit_modes
+from spotcat.fit.modes import Fit, Wanted, fit_modes
 from spotcat.fit.posterior import rotating_share
 from spotcat.gp.grid import Grid
 
@@ -26,7 +27,7 @@ drift a rotation beyond doubt stays one."""
 
 
 def fit_one_signal(
-    stars: Sequence[Measurements], searched: Searched, spec: BucketSpec, config: FitConfig, size: int
+    stars: Sequence[Measurements], searched: Searched, spec: BucketSpec, config: FitConfig, room: Room
 ) -> Fit:
     """Fit stars as one rotation beside noise.
 
@@ -35,10 +36,10 @@ def fit_one_signal(
         searched: what their search found.
         spec: their bucket.
         config: settings of the steps.
-        size: batch size that the arrays are padded to.
+        room: sizes of arrays, and their device.
     """
-    fit = fit_on_own_grids(stars, searched.starts(spec.periods(config), config.n_modes), spec, config, size)
-    _prefer_what_carries(fit, stars, searched, spec, config, size)
+    fit = fit_on_own_grids(stars, searched.starts(spec.periods(config), config.n_modes), spec, config, room)
+    _prefer_what_carries(fit, stars, searched, spec, config, room)
     return fit
 
 
@@ -49,7 +50,7 @@ def replace_fits(fit: Fit, chosen: np.ndarray | list[int], others: Fit) -> None:
 
 
 def _prefer_what_carries(
-    fit: Fit, stars: Sequence[Measurements], searched: Searched, spec: BucketSpec, config: FitConfig, size: int
+    fit: Fit, stars: Sequence[Measurements], searched: Searched, spec: BucketSpec, config: FitConfig, room: Room
 ) -> None:
     """Replace fast periods of little variance, such as pointing jitter, by slow ones that carry most of it.
 
@@ -62,14 +63,14 @@ def _prefer_what_carries(
         return
     some = Searched(*(a[slow] for a in searched)).longer_than(SLOWER * fit.best.prot[slow], periods)
     members = [stars[i] for i in slow.tolist()]
-    other = fit_on_own_grids(members, some.starts(periods, config.n_modes), spec, config, size)
+    other = fit_on_own_grids(members, some.starts(periods, config.n_modes), spec, config, room)
     better = (rotating_share(other.theta, spec.layout(config)) > MAIN_SHARE) & (other.gain > SLOW_GAIN)
     better &= (other.gain > SLOW_FRACTION * fit.gain[slow]) & (other.best.prot > fit.best.prot[slow])
     replace_fits(fit, slow[better], jax.tree.map(lambda a: a[better], other))
 
 
 def fit_on_own_grids(
-    stars: Sequence[Measurements], starts: Starts, spec: BucketSpec, config: FitConfig, size: int
+    stars: Sequence[Measurements], starts: Starts, spec: BucketSpec, config: FitConfig, room: Room
 ) -> Fit:
     """Refine and confirm each star on the grid that its shortest likely period needs.
 
@@ -81,12 +82,12 @@ def fit_on_own_grids(
         starts: their period modes.
         spec: their bucket.
         config: settings of the steps.
-        size: batch size that the arrays are padded to.
+        room: sizes of arrays, and their device.
     """
     periods = spec.periods(config)
     shortest = [_shortest_period(gain, place, periods) for gain, place in zip(starts.gain, starts.place, strict=True)]
     grids = [spec.fitted(period, config) for period in shortest]
-    fit = _fit_on(grids, stars, starts, spec, config, size)
+    fit = _fit_on(grids, stars, starts, spec, config, room)
     while True:
         found = zip(grids, fit.best.peq, fit.gain, strict=True)
         finer = [spec.refitted(grid, float(peq), float(gain), config) for grid, peq, gain in found]
@@ -97,28 +98,29 @@ def fit_on_own_grids(
             grids[i] = finer[i]
         some = Starts(*(a[again] for a in starts))
         replace_fits(
-            fit, again, _fit_on([grids[i] for i in again], [stars[i] for i in again], some, spec, config, size)
+            fit, again, _fit_on([grids[i] for i in again], [stars[i] for i in again], some, spec, config, room)
         )
 
 
 def _fit_on(
-    grids: Sequence[Grid], stars: Sequence[Measurements], starts: Starts, spec: BucketSpec, config: FitConfig, size: int
+    grids: Sequence[Grid],
+    stars: Sequence[Measurements],
+    starts: Starts,
+    spec: BucketSpec,
+    config: FitConfig,
+    room: Room,
 ) -> Fit:
     """Refine and confirm each star on its grid, those of one grid together."""
     pieces, order = [], []
+    wanted = Wanted(spec.n_segments, config, spec.periods(config)[0], room)
     for own in sorted(set(grids)):
         members = [i for i, grid in enumerate(grids) if grid == own]
-        batch = grid_stars(padded([stars[i] for i in members], size), own)
+        batch = grid_stars([stars[i] for i in members], own)
         theirs = Starts(*(a[members] for a in starts))
-        pieces.append(fit_modes(batch, theirs, own, spec.n_segments, config, spec.periods(config)[0]))
+        pieces.append(fit_modes(batch, theirs, own, wanted))
         order += members
     back = np.argsort(order)
     return jax.tree.map(lambda *a: np.concatenate(a)[back], *pieces)
-
-
-def padded(stars: Sequence[Measurements], size: int) -> list[Measurements]:
-    """Some stars, the last of them repeated up to `size`."""
-    return [*stars, *[stars[-1]] * (size - len(stars))]
 
 
 def _shortest_period(gain: np.ndarray, place: np.ndarray, periods: np.ndarray) -> float:

@@ -22,7 +22,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from spotcat.gp.kernel import Rotation, harmonic_covariances, harmonic_slopes, rotation_of
+from spotcat.gp.kernel import Phases, Rotation, harmonic_covariances, harmonic_slopes, phases_of, rotation_of
 from spotcat.gp.layout import KAPPA_MAX, N_SHAPE, RED_TIMES, Layout
 from spotcat.star.survey import envelope_of, latitude_of, visibility_of
 
@@ -64,9 +64,13 @@ def binned_rotation(shape: Array, width: ArrayLike, layout: Layout) -> Rotation:
     Averaging over a bin of width `width` multiplies harmonic n by ``sinc^2(n width / P)``.
     """
     s = shape_of(shape)
-    visibility = visibility_of(layout.spots, s.peq, s.kappa, s.inc)
+    return _binned(s.peq, s.kappa, s.inc, width, layout)
+
+
+def _binned(peq: Array, kappa: Array, inc: Array, width: ArrayLike, layout: Layout) -> Rotation:
+    visibility = visibility_of(layout.spots, peq, kappa, inc)
     rate, power = rotation_of(visibility, latitude_of(layout.spots), layout.n_harm, layout.n_latitude)
-    binned = jnp.sinc(jnp.arange(layout.n_harm + 1) * width / s.peq) ** 2
+    binned = jnp.sinc(jnp.arange(layout.n_harm + 1) * width / peq) ** 2
     return Rotation(rate, power * binned[:, None] / power[1:].sum())
 
 
@@ -98,13 +102,52 @@ def spot_levels(theta: Array, layout: Layout) -> Array:
     return jnp.exp(theta[N_SHAPE] + theta[layout.levels])
 
 
+class Signal(NamedTuple):
+    """The covariance of the signal and what its derivatives share with it.
+
+    Attributes:
+        rotation: of the spots.
+        phases: of the rotation.
+        turning: covariance of each harmonic of spots that last for ever, shape (n_harm + 1, M).
+        envelope: what it is multiplied with, shape (M,).
+        spots: both, each harmonic at its level, shape (n_harm + 1, M).
+        reds: the red-noise terms, shape (4, M).
+    """
+
+    rotation: Rotation
+    phases: Phases
+    turning: Array
+    envelope: Array
+    spots: Array
+    reds: Array
+
+    @property
+    def covariance(self) -> Array:
+        """Covariance at the grid's lags, without white noise, shape (M,)."""
+        return self.spots.sum(0) + self.reds.sum(0)
+
+
+def signal_of(theta: Array, width: ArrayLike, layout: Layout) -> Signal:
+    """The signal at some parameters, shape (n_theta,), binned to `width` [d] beyond the native sampling."""
+    rotation = binned_rotation(theta[:N_SHAPE], width, layout)
+    phases = phases_of(rotation, layout.n_time, layout.dt)
+    turning = harmonic_covariances(rotation, layout.n_time, layout.dt, phases)
+    envelope = envelope_row(theta[:N_SHAPE], layout)
+    spots = spot_levels(theta, layout)[:, None] * envelope * turning
+    return Signal(rotation, phases, turning, envelope, spots, jnp.exp(theta[layout.reds])[:, None] * red_rows(layout))
+
+
 def covariance(theta: Array, width: ArrayLike, layout: Layout) -> Array:
     """Covariance of the signal (spots and red noise, without white noise) at the grid's lags, shape (M,)."""
-    spots = spot_levels(theta, layout) @ spot_rows(theta[:N_SHAPE], width, layout)
-    return spots + jnp.exp(theta[layout.reds]) @ red_rows(layout)
+    return signal_of(theta, width, layout).covariance
 
 
 def covariance_jacobian(theta: Array, width: ArrayLike, layout: Layout) -> Array:
+    """``signal_slopes`` at some parameters, shape (n_theta - 1, M)."""
+    return signal_slopes(signal_of(theta, width, layout), theta, width, layout)
+
+
+def signal_slopes(signal: Signal, theta: Array, width: ArrayLike, layout: Layout) -> Array:
     """Derivative of ``covariance`` with respect to every coordinate but the white noise.
 
     Powers are logarithms of what the covariance is linear in, so only the five shape parameters need more than the
@@ -114,18 +157,23 @@ def covariance_jacobian(theta: Array, width: ArrayLike, layout: Layout) -> Array
         Shape (n_theta - 1, M).
     """
     shape, levels = theta[:N_SHAPE], spot_levels(theta, layout)
-    rotation = binned_rotation(shape, width, layout)
-    turning = harmonic_covariances(rotation, layout.n_time, layout.dt)
-    envelope = envelope_row(shape, layout)
-    slope = jax.tree.map(
-        lambda a: jnp.moveaxis(a, -1, 0),
-        jax.jacfwd(lambda x: binned_rotation(jnp.concatenate([x, shape[3:]]), width, layout))(shape[:3]),
-    )
-    turned = harmonic_slopes(rotation, slope, levels, layout.n_time, layout.dt)
+    slope = _rotation_slopes(shape, width, layout)
+    turned = harmonic_slopes(signal.rotation, slope, levels, layout.n_time, layout.dt, signal.phases)
     aged = jax.jacfwd(lambda x: envelope_row(jnp.concatenate([shape[:3], x]), layout))(shape[3:])
-    spots = levels[:, None] * envelope * turning
-    reds = jnp.exp(theta[layout.reds])[:, None] * red_rows(layout)
-    return jnp.concatenate([envelope * turned, aged.T * (levels @ turning), spots.sum(0)[None], spots, reds])
+    by_shape = signal.envelope * turned, aged.T * (levels @ signal.turning)
+    return jnp.concatenate([*by_shape, signal.spots.sum(0)[None], signal.spots, signal.reds])
+
+
+def _rotation_slopes(shape: Array, width: ArrayLike, layout: Layout) -> Rotation:
+    """Derivatives of ``binned_rotation`` by the coordinates of period, shear and inclination, on a first axis of 3."""
+    s = shape_of(shape)
+    physical = jnp.stack([s.peq, s.kappa, s.inc])
+    by_physical = jax.jacfwd(lambda x: _binned(x[0], x[1], x[2], width, layout))(physical)
+    # What the coordinates make of them.  As a matrix product the compiler computes it once, and not at every lag.
+    chain = jnp.diag(physical * jnp.stack([jnp.ones_like(s.peq), 1 - s.kappa / KAPPA_MAX, 1 - s.inc / (jnp.pi / 2)]))
+    rows = jnp.concatenate([by_physical.rate[None], by_physical.power]).reshape(-1, 3)
+    slopes = (chain @ rows.T).reshape(3, layout.n_harm + 2, -1)
+    return Rotation(slopes[:, 0], slopes[:, 1:])
 
 
 def covariance_of(jacobian: Array, layout: Layout) -> Array:

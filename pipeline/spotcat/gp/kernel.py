@@ -27,7 +27,7 @@ from spotcat.gp.finite import finite_covariance
 from spotcat.star.evolution import SpotEvolutionModel
 from spotcat.star.latitude import Hemispheres, latitude_nodes
 from spotcat.star.laws import LatitudeLaw
-from spotcat.star.visibility import VisibilityFunction, phase_autocorrelation
+from spotcat.star.visibility import VisibilityFunction, phase_autocorrelation, sine_and_cosine
 
 _LAGS_AT_ONCE = 128
 _CACHED_LAGS = 16
@@ -121,27 +121,71 @@ def rotation_of(visibility: VisibilityFunction, latitude: LatitudeLaw, n_harm: i
     return Rotation(visibility.omega_0(nodes.phi), nodes.north * c_squared * twice)
 
 
-def harmonic_covariances(rotation: Rotation, n_time: int, dt: float | Array) -> Array:
-    """Latitude averages ``sum_j power_nj cos(n rate_j tau)`` on a regular grid of lags.
+class Phases(NamedTuple):
+    """``exp(i n rate_j tau)`` for n >= 1 and lags ``tau = (a B + b) dt``, cosines and sines of `a` and of `b` apart.
 
-    With the lag written as ``(a B + b) dt`` the exponentials of ``a`` and of ``b`` separate, so the sum over latitudes
-    is a matrix product and ``M`` lags cost ``A + M / A`` exponentials a node.
+    So the sum over latitudes is a matrix product and ``M`` lags cost ``A + M / A`` sines a node.
+
+    Attributes:
+        inner: cosines and sines of b, shape (n_harm, 2 n_latitude, M / 16).
+        cosine: of a, shape (n_harm, 16, n_latitude).
+        sine: of a, shape (n_harm, 16, n_latitude).
+    """
+
+    inner: Array
+    cosine: Array
+    sine: Array
+
+
+def phases_of(rotation: Rotation, n_time: int, dt: float | Array) -> Phases:
+    """The phases of a rotation on a regular grid.
+
+    Args:
+        rotation: its rates.
+        n_time: lags M, a multiple of 16.
+        dt: grid step [d].
+    """
+    step, n = n_time // _OUTER_LAGS, rotation.power.shape[0] - 1
+    inner = _multiples(rotation.rate[:, None] * (jnp.arange(step) * dt), n)
+    outer = _multiples(rotation.rate * (jnp.arange(_OUTER_LAGS)[:, None] * step * dt), n)
+    return Phases(jnp.concatenate(inner, axis=1), *outer)
+
+
+def _multiples(psi: Array, n: int) -> tuple[Array, Array]:
+    """Cosines and sines of ``psi, 2 psi, .. n psi``, stacked on a first axis."""
+    turns = psi / (2 * jnp.pi)
+    half_sine, half_cosine = sine_and_cosine(jnp.pi * (turns - jnp.floor(turns)))
+    cosine, sine = half_cosine**2 - half_sine**2, 2 * half_sine * half_cosine
+    cosines, sines = [cosine], [sine]
+    for _ in range(n - 1):
+        c, s = cosines[-1], sines[-1]
+        cosines.append(c * cosine - s * sine)
+        sines.append(c * sine + s * cosine)
+    return jnp.stack(cosines), jnp.stack(sines)
+
+
+def harmonic_covariances(rotation: Rotation, n_time: int, dt: float | Array, phases: Phases | None = None) -> Array:
+    """Latitude averages ``sum_j power_nj cos(n rate_j tau)`` on a regular grid of lags.
 
     Args:
         rotation: rates and powers.
         n_time: lags M, a multiple of 16.
         dt: grid step [d].
+        phases: those of the rotation, if they are known.
 
     Returns:
         Shape (n_harm + 1, M); the row of harmonic 0 is constant in lag.
     """
-    n = rotation.power.shape[0] - 1
-    apart = jnp.eye(n)[:, :, None] * rotation.power[1:]
+    at = phases_of(rotation, n_time, dt) if phases is None else phases
+    power = rotation.power[1:, None]
+    outer = jnp.concatenate([power * at.cosine, -power * at.sine], axis=2)
     constant = jnp.full((1, n_time), rotation.power[0].sum())
-    return jnp.concatenate([constant, _phase_sums(rotation.rate, apart, n_time, dt)])
+    return jnp.concatenate([constant, (outer @ at.inner).reshape(-1, n_time)])
 
 
-def harmonic_slopes(rotation: Rotation, slope: Rotation, levels: Array, n_time: int, dt: float | Array) -> Array:
+def harmonic_slopes(
+    rotation: Rotation, slope: Rotation, levels: Array, n_time: int, dt: float | Array, phases: Phases | None = None
+) -> Array:
     """Derivatives of ``levels @ harmonic_covariances(rotation, n_time, dt)`` in directions of `rotation`.
 
     Args:
@@ -150,33 +194,23 @@ def harmonic_slopes(rotation: Rotation, slope: Rotation, levels: Array, n_time: 
         levels: weight of each harmonic, shape (n_harm + 1,).
         n_time: lags M, a multiple of 16.
         dt: grid step [d].
+        phases: those of the rotation, if they are known.
 
     Returns:
         Shape (d, M).
     """
     d, n = slope.rate.shape[0], rotation.power.shape[0] - 1
+    at = phases_of(rotation, n_time, dt) if phases is None else phases
     level, order = levels[1:, None], jnp.arange(1, n + 1)[:, None]
-    powers = level * slope.power[:, 1:]
-    turns = 1j * order * level * rotation.power[1:] * slope.rate[:, None]
-    sums = _phase_sums(rotation.rate, jnp.concatenate([powers, turns]), n_time, dt)
+    power = (level * slope.power[:, 1:])[:, None]
+    turn = (order * level * rotation.power[1:] * slope.rate[:, None])[:, None]
+    # Shape (d, 16, n_harm, n_latitude).
+    cosine, sine = (jnp.swapaxes(a, 0, 1) for a in (at.cosine, at.sine))
+    by_power = jnp.concatenate([power * cosine, -power * sine], axis=3)
+    by_rate = jnp.concatenate([-turn * sine, -turn * cosine], axis=3)
+    outer = jnp.concatenate([by_power, by_rate]).reshape(2 * d * _OUTER_LAGS, -1)
+    sums = (outer @ at.inner.reshape(outer.shape[1], -1)).reshape(2 * d, n_time)
     return sums[:d] + jnp.arange(n_time) * dt * sums[d:] + levels[0] * slope.power[:, 0].sum(-1, keepdims=True)
-
-
-def _phase_sums(rate: Array, weight: Array, n_time: int, dt: float | Array) -> Array:
-    """``Re sum_nj weight_knj exp(i n rate_j tau)`` for n >= 1; shapes (J,) and (k, n, J) to (k, M)."""
-    k, n, _ = weight.shape
-    step = n_time // _OUTER_LAGS
-
-    def phases(count: int, spacing: float | Array) -> Array:
-        first = jnp.exp(1j * rate * (jnp.arange(count)[:, None] * spacing))
-        powers = [first]
-        for _ in range(n - 1):
-            powers.append(powers[-1] * first)
-        return jnp.concatenate(powers, axis=1)
-
-    inner = phases(step, dt)
-    outer = (weight.reshape(k, 1, -1) * phases(_OUTER_LAGS, step * dt)).reshape(k * _OUTER_LAGS, -1)
-    return (outer.real @ inner.real.T - outer.imag @ inner.imag.T).reshape(k, n_time)
 
 
 def harmonics_needed(model: SpotEvolutionModel, tolerance: float = 1e-6) -> int:

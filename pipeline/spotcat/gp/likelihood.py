@@ -106,7 +106,7 @@ def log_likelihood(k: Array, variance: Array, y: Array, mask: Array, offsets: Ar
     Returns:
         Scalar; NaN where the covariance is not positive definite.
     """
-    return _project(k, variance, y, mask, offsets, block).value
+    return project(k, variance, y, mask, offsets, block).value
 
 
 def score(k: Array, variance: Array, y: Array, mask: Array, offsets: Array, block: int) -> Score:
@@ -115,7 +115,11 @@ def score(k: Array, variance: Array, y: Array, mask: Array, offsets: Array, bloc
     Args:
         k, variance, y, mask, offsets, block: as in ``log_likelihood``.
     """
-    p = _project(k, variance, y, mask, offsets, block)
+    return scored(project(k, variance, y, mask, offsets, block), mask)
+
+
+def scored(p: Projection, mask: Array) -> Score:
+    """The derivatives of a likelihood whose value is known; a climb asks for them only where it goes on from."""
     back = unwhiten(p.factor, jnp.concatenate([p.rest[:, None], p.basis], axis=1)).T
     residual, spanned = back[0], back[1:]
     sums, diagonal = inverse_diagonals(p.factor, mask)
@@ -145,7 +149,8 @@ def average_information(at: Score, k_slopes: Array, noise_slopes: Array, mask: A
     return 0.5 * z.T @ z
 
 
-def _project(k: Array, variance: Array, y: Array, mask: Array, offsets: Array, block: int) -> Projection:
+def project(k: Array, variance: Array, y: Array, mask: Array, offsets: Array, block: int) -> Projection:
+    """Log-likelihood and what its derivatives need; arguments as in ``log_likelihood``."""
     factor = factorise(k, jnp.where(mask > 0, variance, 1.0), mask, block)
     z = whiten(factor, jnp.concatenate([(y * mask)[:, None], offsets], axis=1))
     return Projection(factor, *marginalised(z, offsets, factor.log_det, jnp.sum(mask)))

@@ -6,8 +6,8 @@ the band it is block tridiagonal, with equal blocks but for missing points and n
     S_1 = D_1,    L_i = chol(S_i),    W_i = B_i L_i^-T,    S_{i+1} = D_{i+1} - W_i W_i^T.
 
 One block as wide as the grid is the dense factorisation.  Derivatives need the inverse only inside the band, which a
-backward recursion gives (Takahashi's selected inverse).  The triangular blocks are inverted once, by halves, so that
-all else is matrix products.
+backward recursion gives (Takahashi's selected inverse).  A block is factored and its factor inverted together, by
+halves, so that all but small leaves is matrix products: these are what processors and their libraries do fastest.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.linalg import solve_triangular
 
-_LEAF = 64
+_LEAF, _LARGE = 64, 128
 
 
 class Factor(NamedTuple):
@@ -50,15 +50,14 @@ def factorise(k: Array, noise: Array, mask: Array, block: int) -> Factor:
     near, far = _toeplitz_blocks(k, block)
     masks, noises = _blocks(mask, block), _blocks(noise, block, fill=1.0)
     if len(masks) == 1:
-        factor = jnp.linalg.cholesky(near * mask[:, None] * mask[None, :] + jnp.diag(noise))
-        return Factor(_triangular_inverse(factor)[None], jnp.zeros((1, 1, 1)), _log_det(factor))
+        root, log_det = _inverse_factor(near * mask[:, None] * mask[None, :] + jnp.diag(noise))
+        return Factor(root[None], jnp.zeros((1, 1, 1)), log_det)
 
     def step(root: Array, x: tuple[Array, Array, Array]) -> tuple[Array, tuple[Array, Array, Array]]:
         m, m_before, v = x
         coupling = _upper_product(far * m[:, None] * m_before[None, :], root.T)
-        factor = jnp.linalg.cholesky(near * m[:, None] * m[None, :] + jnp.diag(v) - _upper_square(coupling))
-        root = _triangular_inverse(factor)
-        return root, (root, coupling, _log_det(factor))
+        root, log_det = _inverse_factor(near * m[:, None] * m[None, :] + jnp.diag(v) - _upper_square(coupling))
+        return root, (root, coupling, log_det)
 
     before = jnp.concatenate([jnp.zeros_like(masks[:1]), masks[:-1]])
     root, coupling, log_det = jax.lax.scan(step, jnp.eye(block, dtype=k.dtype), (masks, before, noises))[1]
@@ -109,7 +108,7 @@ def inverse_diagonals(factor: Factor, mask: Array) -> tuple[Array, Array]:
     if len(factor.root) == 1:
         # With C^-1 = R^T R a sum along a diagonal is one over the autocorrelations of R's rows.
         root = factor.root[0]
-        sums, diagonal = autocorrelation_sums(root), jnp.sum(root**2, axis=0)
+        sums, diagonal = _triangular_sums(root), jnp.sum(root**2, axis=0)
     else:
         last = _gram(factor.root[-1])
 
@@ -154,25 +153,72 @@ def _blocks(x: Array, block: int, fill: float = 0.0) -> Array:
 
 def _toeplitz_blocks(k: Array, block: int) -> tuple[Array, Array]:
     """Diagonal and sub-diagonal block of a banded Toeplitz matrix, each of shape (block, block)."""
-    i = jnp.arange(block)
-    near = k[jnp.abs(i[:, None] - i[None, :])]
-    step = block + i[:, None] - i[None, :]
-    far = jnp.where(step < k.shape[0], k[jnp.minimum(step, k.shape[0] - 1)], 0.0)
+    long = jnp.pad(k, (0, max(2 * block - len(k), 0)))
+    nothing = jnp.zeros_like(k[:1])
+    near = _toeplitz(jnp.concatenate([long[:block], nothing, long[block - 1 : 0 : -1]]))
+    far = _toeplitz(jnp.concatenate([long[block:0:-1], nothing, long[2 * block - 1 : block : -1]]))
     return near, far
 
 
-def _log_det(factor: Array) -> Array:
-    return 2 * jnp.sum(jnp.log(jnp.diagonal(factor)))
+def _toeplitz(v: Array) -> Array:
+    """The matrix of elements ``v[(j - i) mod 2 m]``, shape (2 m,) to (m, m), by a change of row length: no gather."""
+    m = len(v) // 2
+    return jnp.broadcast_to(v, (m, 2 * m)).ravel()[: m * (2 * m - 1)].reshape(m, 2 * m - 1)[:, :m]
 
 
-def _triangular_inverse(factor: Array) -> Array:
-    """``L^-1`` by halves: mostly matrix products, and no work on the empty triangle."""
-    if not _has_halves(factor):
-        return solve_triangular(factor, jnp.eye(len(factor), dtype=factor.dtype), lower=True)
-    (first, _), (corner, second) = _quarters(factor)
-    first, second = _triangular_inverse(first), _triangular_inverse(second)
-    corner = -second @ (corner @ first)
-    return jnp.block([[first, jnp.zeros_like(corner)], [corner, second]])
+def _inverse_factor(a: Array) -> tuple[Array, Array]:
+    """``L^-1`` of a positive definite matrix ``L L^T``, and the logarithm of its determinant; of others NaN.
+
+    By halves: with ``R_1`` and ``R_2`` of the upper left quarter and of what is left of the lower right one,
+
+        L_21 = A_21 R_1^T,    A_22 - L_21 L_21^T = L_2 L_2^T,    R_21 = -R_2 L_21 R_1.
+    """
+    if not _has_halves(a):
+        factor = jax.lax.linalg.cholesky(a, symmetrize_input=False)
+        root = solve_triangular(factor, jnp.eye(len(a), dtype=a.dtype), lower=True)
+        return root, 2 * jnp.sum(jnp.log(jnp.diagonal(factor)))
+    (first, _), (corner, last) = _quarters(a)
+    first, of_first = _inverse_factor(first)
+    below = _right_transposed(corner, first)
+    last, of_last = _inverse_factor(last - below @ below.T)
+    corner = -_left_product(last, _right_product(below, first))
+    return jnp.block([[first, jnp.zeros_like(corner)], [corner, last]]), of_first + of_last
+
+
+def _right_product(x: Array, y: Array) -> Array:
+    """``X Y`` for a lower triangular Y, by halves where that is large enough to pay."""
+    if not _is_large(y):
+        return x @ y
+    h = len(y) // 2
+    left = _right_product(x[:, :h], y[:h, :h]) + x[:, h:] @ y[h:, :h]
+    return jnp.concatenate([left, _right_product(x[:, h:], y[h:, h:])], axis=1)
+
+
+def _right_transposed(x: Array, y: Array) -> Array:
+    """``X Y^T`` for a lower triangular Y, by halves where that is large enough to pay."""
+    if not _is_large(y):
+        return x @ y.T
+    h = len(y) // 2
+    right = x[:, :h] @ y[h:, :h].T + _right_transposed(x[:, h:], y[h:, h:])
+    return jnp.concatenate([_right_transposed(x[:, :h], y[:h, :h]), right], axis=1)
+
+
+def _left_product(x: Array, y: Array) -> Array:
+    """``X Y`` for a lower triangular X, by halves where that is large enough to pay."""
+    if not _is_large(x):
+        return x @ y
+    h = len(x) // 2
+    below = x[h:, :h] @ y[:h] + _left_product(x[h:, h:], y[h:])
+    return jnp.concatenate([_left_product(x[:h, :h], y[:h]), below])
+
+
+def _triangular_sums(root: Array) -> Array:
+    """``autocorrelation_sums`` of a lower triangular matrix: its upper rows are shorter."""
+    m = len(root)
+    if not _is_large(root):
+        return autocorrelation_sums(root)
+    upper = jnp.pad(_triangular_sums(root[: m // 2, : m // 2]), (0, m - m // 2))
+    return upper + autocorrelation_sums(root[m // 2 :])
 
 
 def _gram(root: Array) -> Array:
@@ -222,6 +268,10 @@ def _symmetric_product(x: Array, y: Array) -> Array:
 
 def _has_halves(x: Array) -> bool:
     return len(x) > _LEAF and len(x) % 2 == 0
+
+
+def _is_large(x: Array) -> bool:
+    return len(x) > _LARGE and len(x) % 2 == 0
 
 
 def _quarters(x: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:

@@ -57,10 +57,18 @@ def fourier_coefficients(phi: ArrayLike, inc: ArrayLike, n_harm: int) -> Array:
         Shape (n_harm + 1, S).
     """
     a0, a1, theta = projection(phi, inc)
-    sine = [jnp.zeros_like(theta)] + [jnp.sin(n * theta) for n in range(1, n_harm + 2)]
+    sine = _sines(jnp.sin(theta), jnp.cos(theta), n_harm + 1)
     c = [theta * a0 + a1 * sine[1], a0 * sine[1] + a1 / 2 * (theta + sine[2] / 2)]
     c += [a0 * sine[n] / n + a1 / 2 * (sine[n - 1] / (n - 1) + sine[n + 1] / (n + 1)) for n in range(2, n_harm + 1)]
     return jnp.stack(c) / jnp.pi
+
+
+def _sines(sine: Array, cosine: Array, n: int) -> list[Array]:
+    """``sin(k theta)`` for k = 0 .. n, by Chebyshev's recurrence: library calls would be most of a kernel's cost."""
+    out = [jnp.zeros_like(sine), sine]
+    for _ in range(n - 1):
+        out.append(2 * cosine * out[-1] - out[-2])
+    return out
 
 
 def phase_autocorrelation(psi: ArrayLike, phi: ArrayLike, inc: ArrayLike) -> Array:
@@ -81,7 +89,7 @@ def phase_autocorrelation(psi: ArrayLike, phi: ArrayLike, inc: ArrayLike) -> Arr
     a0, a1, theta = projection(phi, inc)
     turns = jnp.asarray(psi) / (2 * jnp.pi)
     half = jnp.pi * (turns - jnp.floor(turns))  # psi/2 in [0, pi)
-    s, k = _sine_and_cosine(half)
+    s, k = sine_and_cosine(half)
     sin_t, cos_t = jnp.sin(theta), jnp.cos(theta)
     cos_psi = k * k - s * s
 
@@ -94,7 +102,7 @@ def phase_autocorrelation(psi: ArrayLike, phi: ArrayLike, inc: ArrayLike) -> Arr
     return (near + far) / (2 * jnp.pi)
 
 
-def _sine_and_cosine(x: Array) -> tuple[Array, Array]:
+def sine_and_cosine(x: Array) -> tuple[Array, Array]:
     """Sine and cosine on [0, pi] by their series about pi/2, to rounding.
 
     A kernel is little but millions of these, and on a CPU the compiler vectorises a polynomial, not a library call.
