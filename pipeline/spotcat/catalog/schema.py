@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from spotcat.config import nearest
-from spotcat.status import Flag, InputError, LeftOut, LifetimeFlag, ParameterFlag, Status
+from spotcat.status import Flag, InputError, LeftOut, LifetimeFlag, ParameterFlag, Status, Verdict
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Changes when a column is renamed, removed or changes its meaning, or the store its layout; later ones are refused.
 
 Earlier ones are read as they describe themselves (`spotcat.catalog.older`).  A new column changes nothing: a catalog
@@ -91,7 +91,7 @@ def _draws(name: str, unit: str, ucd: str) -> Column:
 COLUMNS: tuple[Column, ...] = (
     Column("star_id", "i8", "", "meta.id;meta.main", "Number of the star, unique across missions", None),
     Column("name", "str", "", "meta.id", "Name of the star, such as KIC 10002792", None),
-    *_calibrated("prot", "d", "time.period.rotation", "Rotation period that the light curve shows"),
+    *_calibrated("prot", "d", "time.period.rotation", "Period that the light curve shows, a candidate unless verdict is rotator"),
     *_with_errors("peq", "d", "time.period.rotation", "Rotation period of the equator"),
     _number("p_second", "d", "time.period.rotation", "Best period of another mode than prot"),
     _number("p_second_lnodds", "", "stat.likelihood", "ln odds of the mode at p_second against prot"),
@@ -102,6 +102,7 @@ COLUMNS: tuple[Column, ...] = (
     _number("lnl_other", "", "stat.likelihood", "Penalised ln likelihood gain of the second signal"),
     _number("p_ls", "d", "time.period", "Period of the highest Lomb-Scargle peak"),
     _number("p_acf", "d", "time.period", "Period of the autocorrelation function"),
+    Column("verdict", "i1", "", "meta.code.class;src.var", "What the star is worth to a reader", 0),
     _number("lnl_rotation", "", "stat.likelihood", "Penalised ln likelihood gain of rotation over none"),
     _number("false_alarm", "", "stat.probability", "Probability of as much evidence without a rotation"),
     _number("reliability", "", "stat.probability", "Probability that neither noise nor a wrong mode made prot"),
@@ -206,8 +207,8 @@ MATCHED: tuple[Column, ...] = (
 """Columns that a search adds to its result; no catalog stores them."""
 
 PRINTED: tuple[str, ...] = (
-    *("name", "prot", "prot_lower", "prot_upper", "p_second", "spot_lifetime", "lifetime_flag"),
-    *("kappa", "rvar", "rotating", "status", "flags"),
+    *("name", "prot", "prot_lower", "prot_upper", "verdict", "reliability", "spot_lifetime", "spot_lifetime_lower"),
+    *("lifetime_flag", "rvar", "flags"),
 )
 """The columns that fit on a screen, for printed tables where none were asked for."""
 
@@ -217,6 +218,7 @@ _CODES: dict[str, dict[int, str]] = {
     "kappa_flag": {int(code): code.name.lower() for code in ParameterFlag},
     "inc_flag": {int(code): code.name.lower() for code in ParameterFlag},
     "rotating": {0: "not_detected", 1: "rotating"},
+    "verdict": {int(code): code.name.lower() for code in Verdict},
 }
 _MASKS: dict[str, dict[int, str]] = {"flags": {int(bit): str(bit.name).lower() for bit in Flag}}
 
