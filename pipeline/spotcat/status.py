@@ -108,6 +108,11 @@ class Verdict(IntEnum):
         return self.name.lower().replace("periodic_", "periodic, ").replace("_", " ")
 
     @property
+    def is_candidate(self) -> bool:
+        """Whether the period is no more than a candidate."""
+        return self not in (Verdict.ROTATOR, Verdict.PERIODIC_UNDECIDED, Verdict.PERIODIC_NOT_SPOTS)
+
+    @property
     def meaning(self) -> str:
         """A sentence for the documentation."""
         return _VERDICT_MEANINGS[self]

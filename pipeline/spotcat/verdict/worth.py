@@ -61,8 +61,8 @@ def worth(columns: Mapping[str, np.ndarray]) -> np.ndarray:
 def limits_alone(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The columns of lifetimes without what the data do not say.
 
-    Where no rotation was detected there is none.  Where a lifetime is only limited from below (above), its upper (lower)
-    ends and the value itself are missing; the lower ends of a rotation's are no shorter than those of any rotation.
+    Where no rotation was detected there is none.  Where a lifetime is only limited from below (above), its upper
+    (lower) ends and the value itself are missing; no lower end is shorter than that of any rotation.
 
     Args:
         columns: those of a fit, ``prot``, ``lifetime_flag`` and what is fitted of lifetimes, shape (n,) each.
