@@ -97,15 +97,6 @@ def test_a_preset_says_what_a_catalog_lacks(run: Path, tmp_path: Path) -> None:
     assert len(answer(path, Request(printed=True))) == len(FLAGS)
 
 
-def test_an_older_schema_is_refused_with_what_to_do(run: Path, tmp_path: Path) -> None:
-    path = Path(shutil.copytree(run / "catalog.zarr", tmp_path / "catalog.zarr"))
-    stored = json.loads((path / "zarr.json").read_text())
-    stored["attributes"]["schema_version"] = 4
-    (path / "zarr.json").write_text(json.dumps(stored))
-    with pytest.raises(InputError, match=r"has version 4 of the schema.*run its recipe again, .* wrote it \(0\.0\.1\)"):
-        answer(path, Request(preset="gyro"))
-
-
 def test_all_columns_are_all_of_the_catalog(run: Path) -> None:
     every = [column.name for column in COLUMNS]
     assert answer(run, Request(columns="all", printed=True)).names == every

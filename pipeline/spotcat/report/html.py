@@ -14,7 +14,7 @@ import numpy as np
 from spotcat.catalog.escapes import as_line, as_unicode
 from spotcat.catalog.selection import Catalog
 from spotcat.catalog.words import has_words, in_words
-from spotcat.report.summary import MOST_ROWS, TABLE, Comparison
+from spotcat.report.summary import MOST_ROWS, Comparison, table_columns
 from spotcat.report.trust import Trust
 from spotcat.status import Flag, LifetimeFlag, Status, Verdict
 
@@ -88,7 +88,7 @@ def survey(
         '<h2 id="table">Stars</h2>',
         _table(catalog),
         '<h2 id="failures">Verdicts, failures and flags</h2><div class="columns">',
-        _counts("Verdicts", counts["verdicts"], "no stars"),
+        _counts("Verdicts", counts["verdicts"], "none in this catalog"),
         _counts("Stars without a result, by reason", counts["reasons"], "every star has a finished fit"),
         _counts("Flags", counts["flags"], "no star has a flag"),
         _counts("What spot lifetimes are worth", counts["lifetimes"], "no lifetimes"),
@@ -129,7 +129,9 @@ def star(row: Catalog, picture: str) -> str:
     """
     name = as_line(str(row.column("name")[0]))
     words = [Status(row.column("status")[0]).words, *Flag(int(row.column("flags")[0])).words]
-    text = "; ".join(word for word in [Verdict(row.column("verdict")[0]).words, *words] if word)
+    if "verdict" in row.names:
+        words.insert(0, Verdict(row.column("verdict")[0]).words)
+    text = "; ".join(word for word in words if word) or "no flags"
     image = (
         f'<figure><a href="{escape(picture)}"><img src="{escape(picture)}" alt="Light curve, periodogram, '
         f'autocorrelation, rotations and posterior of {escape(name)}"></a></figure>'
@@ -181,7 +183,8 @@ def _shown(row: Catalog, name: str) -> str:
 
 
 def _numbers(catalog: Catalog, compared: Comparison | None) -> str:
-    status, verdict = catalog.column("status"), catalog.column("verdict")
+    status, told = catalog.column("status"), "verdict" in catalog.names
+    verdict = catalog.column("verdict" if told else "rotating")  # where 1 is a rotator too
     rotating = verdict == Verdict.ROTATOR
     periods = catalog.column("prot")[rotating]
     measured = catalog.column("lifetime_flag") == LifetimeFlag.MEASURED
@@ -189,7 +192,7 @@ def _numbers(catalog: Catalog, compared: Comparison | None) -> str:
         (f"{len(catalog):,}", "stars"),
         (f"{np.count_nonzero(status == Status.OK):,}", "finished fits"),
         (f"{np.count_nonzero(rotating):,}", "rotators"),
-        (f"{np.count_nonzero(verdict == Verdict.PROBABLE):,}", "probable ones"),
+        *([(f"{np.count_nonzero(verdict == Verdict.PROBABLE):,}", "probable ones")] if told else []),
         (f"{np.median(periods):.3g} d" if len(periods) else "–", "median period of those"),
         (f"{np.count_nonzero(measured):,}", "measured spot lifetimes"),
     ]
@@ -231,7 +234,7 @@ def _literature(compared: Comparison | None) -> str:
 
 def _table(catalog: Catalog) -> str:
     heads, filters, widths = [], [], []
-    for number, name in enumerate(TABLE):
+    for number, name in enumerate(table_columns(catalog)):
         column = catalog.columns[name]
         is_number = column.dtype != "str" and not has_words(column)
         kind = ' class="number"' if is_number else ""

@@ -74,7 +74,8 @@ def counts(catalog: Catalog) -> dict[str, list[tuple[str, int]]]:
         for code, reason in zip(status.tolist(), catalog.column("reason").tolist(), strict=True)
         if code != Status.OK
     )
-    verdicts = Counter(Verdict(code).words for code in catalog.column("verdict").tolist())
+    known = catalog.column("verdict").tolist() if "verdict" in catalog.names else []
+    verdicts = Counter(Verdict(code).words for code in known)
     bits = Counter({Flag(bit).words[0]: int(np.count_nonzero(flags & bit)) for bit in Flag})
     return {
         "reasons": reasons.most_common(),
@@ -84,6 +85,11 @@ def counts(catalog: Catalog) -> dict[str, list[tuple[str, int]]]:
     }
 
 
+def table_columns(catalog: Catalog) -> list[str]:
+    """The columns of the page's table that a catalog has; one of an earlier schema lacks some."""
+    return [name for name in TABLE if name in catalog.names]
+
+
 def table_script(catalog: Catalog, pages: Mapping[int, str]) -> str:
     """The table's data as a script that the page loads; a request for a file would be refused under ``file://``.
 
@@ -91,13 +97,14 @@ def table_script(catalog: Catalog, pages: Mapping[int, str]) -> str:
         catalog: the stars.
         pages: addresses of the stars that have a page, by star id.
     """
-    shown = catalog.query("", [*TABLE, "star_id", *_LIMITS.values()])
+    columns = table_columns(catalog)
+    shown = catalog.query("", [*columns, "star_id", *_LIMITS.values()])
     if len(shown) > MOST_ROWS:
         shown = shown.sort("lnl_rotation", descending=True).head(MOST_ROWS)
     ids = shown.column("star_id").tolist()
     data = {
-        "columns": [_about(shown, name) for name in TABLE],
-        "values": [_values(_limited(shown) if name == "spot_lifetime" else shown.column(name)) for name in TABLE],
+        "columns": [_about(shown, name, columns) for name in columns],
+        "values": [_values(_limited(shown) if name == "spot_lifetime" else shown.column(name)) for name in columns],
         "pages": {row: pages[star_id] for row, star_id in enumerate(ids) if star_id in pages},
     }
     # "</" would end the script if a name had it.
@@ -113,19 +120,19 @@ def _limited(shown: Catalog) -> np.ndarray:
     return values
 
 
-def _about(catalog: Catalog, name: str) -> dict[str, Any]:
+def _about(catalog: Catalog, name: str, columns: list[str]) -> dict[str, Any]:
     about = attributes(catalog.columns[name])
     for kind, key in (("code", "flag_values"), ("mask", "flag_masks")):
         if key in about:
             words = [word.replace("_", " ") for word in about["flag_meanings"].split()]
             return {"name": name, "kind": kind, "words": dict(zip(map(str, about[key]), words, strict=True))}
     marks: dict[str, Any] = {}
-    if name == "prot":
+    if name == "prot" and "verdict" in columns:
         own = [int(code) for code in Verdict if code.is_candidate]
-        marks = {"marks": {"column": TABLE.index("verdict"), "behind": dict.fromkeys(map(str, own), " ?")}}
+        marks = {"marks": {"column": columns.index("verdict"), "behind": dict.fromkeys(map(str, own), " ?")}}
     elif name == "spot_lifetime":
         signs = {str(int(code)): "> " if end.endswith("lower") else "< " for code, end in _LIMITS.items()}
-        marks = {"marks": {"column": TABLE.index("lifetime_flag"), "before": signs}}
+        marks = {"marks": {"column": columns.index("lifetime_flag"), "before": signs}}
     return {"name": name, "kind": "text" if catalog.columns[name].dtype == "str" else "number", **marks}
 
 
