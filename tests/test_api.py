@@ -58,7 +58,7 @@ def test_a_name_that_is_none_is_refused() -> None:
 
 def test_the_promise_names_every_exit_code_and_code_of_the_package() -> None:
     page = (ROOT / "docs/api-promise.md").read_text()
-    for name in ("Status", "Flag", "LifetimeFlag", "ParameterFlag", "LeftOut"):
+    for name in ("Status", "Flag", "LifetimeFlag", "ParameterFlag", "LeftOut", "Verdict"):
         assert f"`{name}`" in page
     from spotcat.status import RunStopped
 

@@ -15,7 +15,7 @@ import pytest
 from spotcat import __version__
 from spotcat.catalog.finalise import finalise
 from spotcat.catalog.writer import write_part
-from spotcat.status import Status
+from spotcat.status import Flag, Status, Verdict
 
 N_STARS = 30
 
@@ -30,6 +30,10 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "prot": np.where(number % 3 == 0, np.nan, number + 0.5),
         "ra": 290.0 + number,
         "dec": np.full(N_STARS, 44.0),
+        "mission": np.full(N_STARS, "Kepler"),
+        "mission_id": 2_157_300 + number,
+        "verdict": np.where(number % 3 == 0, Verdict.NOT_MEASURABLE, Verdict.ROTATOR).astype("i1"),
+        "flags": np.where(number == 4, int(Flag.FEW_CYCLES), 0).astype("i4"),
         "status": np.where(number % 3 == 0, Status.UNREADABLE, Status.OK).astype("i1"),
     }
     write_part(folder / "part", columns, {})
@@ -100,6 +104,30 @@ def test_query_sorts_counts_and_searches_the_sky(catalog: Path) -> None:
     assert rows[0]["separation"] == pytest.approx(0.7193, abs=1e-4)
     assert "separation" in _spotcat("query", catalog, "--cone", "295,44,0.8").stdout
     assert _spotcat("query", catalog, "--cone", "295,44,0.8", "--count").stdout == "3\n"
+
+
+def test_query_takes_what_people_type(catalog: Path, tmp_path: Path) -> None:
+    few = ("--columns", "name", "--format", "csv")
+    assert _spotcat("query", catalog, "--sort", "-prot", "--limit", 1, *few).stdout == "name\nKIC 29\n"
+    assert _spotcat("query", catalog, "--star", 2157307, *few).stdout == "name\nKIC 7\n"
+    assert _spotcat("query", catalog, "mission == 'kepler' and prot < 3", *few).stdout == "name\nKIC 1\nKIC 2\n"
+    assert _spotcat("query", catalog, *few, "prot < 2").stdout == "name\nKIC 1\n"
+    assert _spotcat("query", catalog, "'few_cycles' in flags", *few).stdout == "name\nKIC 4\n"
+    every = _spotcat("query", catalog, "--columns", "all", "--limit", 1).stdout.splitlines()[0].split()
+    assert {"star_id", "verdict", "input_hash"} <= set(every)
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "catalog.zarr").symlink_to(catalog)
+    assert _spotcat("query", run, "--count").stdout == f"{N_STARS}\n"
+    assert _spotcat("validate", run).returncode == 0
+
+
+def test_query_has_words_where_asked(catalog: Path) -> None:
+    asked = ("query", catalog, "prot < 5", "--columns", "name,verdict,flags")
+    lines = _spotcat(*asked).stdout.splitlines()
+    assert lines[-2].split() == ["KIC", "4", "rotator", "few_cycles"]
+    assert _spotcat(*asked, "--format", "csv").stdout.splitlines()[-1] == "KIC 4,1,8"
+    assert _spotcat(*asked, "--format", "csv", "--words").stdout.splitlines()[-1] == "KIC 4,rotator,few_cycles"
 
 
 def test_query_looks_up_a_star_by_columns_that_it_does_not_give(catalog: Path) -> None:
@@ -206,6 +234,11 @@ _MISTAKES: dict[str, tuple[list[str], str]] = {
     "unknown column asked for": (["query", "CATALOG", "--columns", "prt"], "did you mean 'prot'?"),
     "no columns": (["query", "CATALOG", "--columns", ","], "--columns names no column"),
     "unknown format": (["query", "CATALOG", "--format", "jsn"], "did you mean 'json'?"),
+    "unknown ending": (["query", "CATALOG", "--out", "rows.xlsx"], "rows.xlsx: no format ends in 'xlsx'; known: .csv,"),
+    "unknown preset": (["query", "CATALOG", "--preset", "giro"], "--preset has no 'giro'; did you mean 'gyro'?"),
+    "unknown word": (["query", "CATALOG", "verdict == 'rotater'"], "verdict has no 'rotater'; did you mean 'rotator'?"),
+    "two conditions": (["query", "CATALOG", "prot > 5", "prot < 9"], "unrecognized arguments: prot < 9"),
+    "no column to sort by": (["query", "CATALOG", "--sort", "-prt"], "did you mean 'prot'?"),
     "unknown star": (["query", "CATALOG", "--star", "KIC 99"], "no star 'KIC 99'"),
     "unknown column to sort by": (["query", "CATALOG", "--sort=-prt"], "did you mean 'prot'?"),
     "no reliability": (["query", "CATALOG", "--threshold", "2"], "--threshold takes a reliability from 0 to 1"),

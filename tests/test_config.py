@@ -159,6 +159,14 @@ def test_an_unusable_survey_is_refused(tmp_path: Path, line: str) -> None:
         load_recipe(_recipe(tmp_path, f"{text}{line}\n"))
 
 
+@pytest.mark.parametrize("day", ["yesterday", "2026-02-30", "2026-W48-6", "20261128"])
+def test_a_date_that_is_no_day_is_refused(tmp_path: Path, day: str) -> None:
+    text = LEAST.replace("[survey]\n", f"[survey]\ndate = '{day}'\n")
+    with pytest.raises(InputError, match=f"survey.date must be a day such as 2026-11-28, got '{day}'"):
+        load_recipe(_recipe(tmp_path, text))
+    assert load_recipe(_recipe(tmp_path, text.replace(day, "2026-11-28"))).survey.date == "2026-11-28"
+
+
 def test_a_recipe_chooses_laws_by_name(tmp_path: Path) -> None:
     text = "[fit]\nenvelope = 'exponential'\nlatitude = 'belts'\nlatitude_numbers = [20, 5.5]\n"
     fit = load_recipe(_recipe(tmp_path, LEAST + text)).fit

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         RunError,
         SpotcatError,
         Status,
+        Verdict,
     )
 
 
@@ -115,6 +116,7 @@ _HOMES = {
     "UniformAreaLatitude": "spotcat.star.laws",
     "UniformLatitude": "spotcat.star.laws",
     "UniformScale": "spotcat.star.population",
+    "Verdict": "spotcat.status",
     "VisibilityFunction": "spotcat.star.visibility",
     "baseline_needed": "spotcat.gp.sensitivity",
     "gnevyshev_waldmeier": "spotcat.star.population",
@@ -178,6 +180,7 @@ __all__ = [
     "UniformAreaLatitude",
     "UniformLatitude",
     "UniformScale",
+    "Verdict",
     "VisibilityFunction",
     "__version__",
     "baseline_needed",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # No name of a file or star may end a command on a terminal that cannot show it.
             stream.reconfigure(errors="backslashreplace")
     try:
-        options = _parser().parse_args(arguments)
+        options = _parsed(_with_signs(sys.argv[1:] if arguments is None else arguments))
         options.command(options)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -55,6 +56,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"spotcat: {' '.join(text.split())}", file=sys.stderr)
         return error.exit_code if isinstance(error, SpotcatError) else 1
     return 0
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options, with a condition wherever it stands: argparse takes it for missing once an option came first."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if len(rest) == 1 and getattr(options, "expression", None) == "" and not rest[0].startswith("-"):
+        options.expression = rest.pop()
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return options
+
+
+def _with_signs(arguments: Sequence[str]) -> list[str]:
+    """The arguments with ``--sort -COLUMN`` as one: argparse would take the column for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--sort" and re.fullmatch(r"-[A-Za-z]\w+", argument):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _drop_output() -> None:
@@ -192,17 +215,19 @@ def _add_fetch(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_query(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("catalog", metavar="CATALOG", help="folder, or URL such as https://...")
+    parser.add_argument("catalog", metavar="CATALOG", help="its folder, a run folder, or a URL such as https://...")
     parser.add_argument("expression", metavar="EXPR", nargs="?", default="", help="such as 'prot > 5'")
-    parser.add_argument("--columns", metavar="A,B", help="columns to give, in that order")
-    parser.add_argument("--star", metavar="NAME", help="one star, by name or star id")
+    parser.add_argument("--preset", metavar="NAME", default="", help="a selection by name: gyro, periods for ages")
+    parser.add_argument("--columns", metavar="A,B", help="columns to give, in that order, or all")
+    parser.add_argument("--star", metavar="NAME", help="one star, by name, star id or KIC, EPIC or TIC number")
     parser.add_argument("--cone", metavar="RA,DEC,RADIUS", help="stars around a position, all in degrees")
     parser.add_argument(
         "--threshold", metavar="R", type=float, help="only stars of at least this reliability, such as 0.95"
     )
-    parser.add_argument("--sort", metavar="COLUMN", help="order by a column; --sort=-COLUMN from high to low")
+    parser.add_argument("--sort", metavar="COLUMN", help="order by a column; -COLUMN from high to low")
     parser.add_argument("--limit", metavar="N", type=int, help="give the first N stars only")
     parser.add_argument("--count", action="store_true", help="print only how many stars there are")
     formats = "table|csv|ecsv|fits|votable|parquet|json"
     parser.add_argument("--format", metavar=formats, help="default: the suffix of --out, or table")
     parser.add_argument("--out", metavar="FILE", type=Path, help="file to write instead of standard output")
+    parser.add_argument("--words", action="store_true", help="words in place of codes and flags, as tables have them")

@@ -165,9 +165,10 @@ def status(options: argparse.Namespace) -> None:
 def query(options: argparse.Namespace) -> None:
     from spotcat.catalog.export import export, export_file, format_of
     from spotcat.catalog.request import Request, answer
+    from spotcat.catalog.words import with_words
 
     form = options.format or (format_of(options.out) if options.out else "table")
-    asked = ("expression", "columns", "star", "cone", "sort", "limit", "threshold")
+    asked = ("expression", "columns", "star", "cone", "sort", "limit", "threshold", "preset")
     given = {name: getattr(options, name) for name in asked}
     given |= {name: argument_text(given[name]) for name in ("expression", "star") if given[name]}
     request = Request(**given, printed=form == "table")
@@ -175,6 +176,8 @@ def query(options: argparse.Namespace) -> None:
         print(len(answer(options.catalog, replace(request, columns="star_id"))))
         return
     rows = answer(options.catalog, request)
+    if options.words and form != "table":
+        rows = with_words(rows)
     if options.out is None:
         export(rows, form, sys.stdout)
     else:
@@ -279,9 +282,10 @@ def _score(options: argparse.Namespace, catalog: Catalog, labelled: list[Labelle
         print("".join(f"{line}\n" for line in short_in_words(result)), end="")
     print(in_words(result))
     if options.out:
+        from spotcat.catalog.query import located
         from spotcat.validation import write_score
 
-        print(write_score(Path(options.catalog), result, options.out))
+        print(write_score(Path(located(options.catalog)), result, options.out))
 
 
 def simulate(options: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ import logging
 import os
 import re
 from dataclasses import asdict, is_dataclass, replace
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -124,6 +125,7 @@ def _recipe_rules(recipe: Recipe) -> Rules:
         (bool(recipe.survey.name), "survey.name must not be empty"),
         (bool(recipe.survey.output), "survey.output must not be empty"),
         (recipe.survey.seed >= 0, "survey.seed must not be negative"),
+        (_is_day(recipe.survey.date), f"survey.date must be a day such as 2026-11-28, got {recipe.survey.date!r}"),
         (
             clean.quality in ("none", "default", "hard", "hardest"),
             "clean.quality must be none, default, hard or hardest",
@@ -214,6 +216,14 @@ def _site_rules(site: Site) -> Rules:
             f"slurm.walltime must be [days-]hours:minutes:seconds and longer than slurm.drain, got {slurm.walltime!r}",
         ),
     ]
+
+
+def _is_day(text: str) -> bool:
+    """Whether a text is empty or a day of the calendar, as ISO 8601 and FITS write it."""
+    try:
+        return not text or date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def seconds(walltime: str) -> int:

@@ -19,7 +19,7 @@ Sigma = Annotated[float, "sigma"]
 
 @dataclass(frozen=True)
 class SurveyConfig:
-    """Name, run folder and random seed of a survey."""
+    """Name, run folder and random seed of a survey, and what its catalog says of itself."""
 
     name: str
     """What the catalog and its pages call the survey."""
@@ -27,6 +27,12 @@ class SurveyConfig:
     """The run folder; it is made, and belongs to this recipe from then on."""
     seed: int
     """Whole number, not negative, from which every random number follows."""
+    authors: tuple[str, ...] = ()
+    """Who made the catalog."""
+    licence: str = ""
+    """What others may do with it, such as CC-BY-4.0."""
+    date: str = ""
+    """Day of its release, such as 2026-11-28; a clock would make equal catalogs differ."""
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,7 @@ class Flag(IntFlag):
     PLACEHOLDERS_LEFT_OUT = 1 << 11
     TIMES_CONVERTED = 1 << 12
     UNCALIBRATED = 1 << 13
+    SEVERAL_FREQUENCIES = 1 << 14
 
     @property
     def words(self) -> list[str]:
@@ -86,6 +87,45 @@ _FLAG_WORDS = {
     Flag.PLACEHOLDERS_LEFT_OUT: "values that stand for missing measurements were left out",
     Flag.TIMES_CONVERTED: "times were counted otherwise than in the mission's days and were converted",
     Flag.UNCALIBRATED: "fitted with settings that the calibration was not learnt with",
+    Flag.SEVERAL_FREQUENCIES: "several strict frequencies that no one rotation has: pulsation",
+}
+
+
+class Verdict(IntEnum):
+    """What a star is worth to a reader; `spotcat.verdict.worth` has the rules."""
+
+    NOT_MEASURABLE = 0
+    ROTATOR = 1
+    PROBABLE = 2
+    PERIODIC_UNDECIDED = 3
+    PERIODIC_NOT_SPOTS = 4
+    ECLIPSING = 5
+    NO_ROTATION_SEEN = 6
+
+    @property
+    def words(self) -> str:
+        """As a person says it: ``periodic, not spots``."""
+        return self.name.lower().replace("periodic_", "periodic, ").replace("_", " ")
+
+    @property
+    def is_candidate(self) -> bool:
+        """Whether the period is no more than a candidate."""
+        return self not in (Verdict.ROTATOR, Verdict.PERIODIC_UNDECIDED, Verdict.PERIODIC_NOT_SPOTS)
+
+    @property
+    def meaning(self) -> str:
+        """A sentence for the documentation."""
+        return _VERDICT_MEANINGS[self]
+
+
+_VERDICT_MEANINGS = {
+    Verdict.NOT_MEASURABLE: "there is no finished fit; status and reason say why",
+    Verdict.ROTATOR: "a rotation was detected",
+    Verdict.PROBABLE: "not detected, but chance seldom makes as much, and nothing speaks against it",
+    Verdict.PERIODIC_UNDECIDED: "strictly periodic: spots that do not change, pulsation or a binary",
+    Verdict.PERIODIC_NOT_SPOTS: "several strict frequencies, which no one rotation has: pulsation",
+    Verdict.ECLIPSING: "narrow dips, and no rotation of another period: eclipses or transits suspected",
+    Verdict.NO_ROTATION_SEEN: "nothing that can be told from noise; the period is a candidate at best",
 }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from spotcat.catalog.reference import schema_json, schema_markdown
 from spotcat.catalog.schema import ARRAYS, COLUMNS, SCHEMA_VERSION
+from spotcat.status import Flag, Verdict
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,4 +34,6 @@ def test_the_page_has_a_row_for_every_column_and_word() -> None:
         (row,) = (line for line in lines if line.startswith(f"| `{column.name}` |"))
         assert row.count("|") == 6
         assert column.description in row
-    assert "| 4 | alias_possible |" in lines
+    assert f"| 4 | alias_possible | {Flag.ALIAS_POSSIBLE.words[0]} |" in lines
+    assert f"| 1 | rotator | {Verdict.ROTATOR.meaning} |" in lines
+    assert "| 1 | lower_limit |" in lines

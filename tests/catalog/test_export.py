@@ -18,6 +18,7 @@ from spotcat.catalog.export import FORMATS, export, export_file, format_of
 from spotcat.catalog.schema import COLUMNS
 from spotcat.catalog.selection import Catalog
 from spotcat.catalog.store import Held
+from spotcat.catalog.words import explained
 from spotcat.status import InputError, RunError
 
 IDS = list(range(20))
@@ -132,7 +133,8 @@ def _described(catalog: Catalog, found: dict[str, tuple[str, str, str]]) -> None
     assert list(found) == catalog.names
     for name, column in catalog.columns.items():
         if column.dims == ("star",):
-            assert found[name] == (column.unit, column.ucd, column.description), name
+            assert explained(column).startswith(column.description)
+            assert found[name] == (column.unit, column.ucd, explained(column)), name
 
 
 def _same_values(catalog: Catalog, name: str, values: np.ndarray) -> None:
@@ -159,7 +161,8 @@ def test_astropy_reads_every_format_with_units_and_words(
     for number, name in enumerate(table.colnames, start=1):
         column = table[name]
         unit = column.unit.to_string("vounit") if column.unit else ""
-        found[name] = (unit, column.meta["ucd"], column.description)
+        # XML may break lines.
+        found[name] = (unit, column.meta["ucd"], " ".join(column.description.split()))
         if suffix == "fits":
             assert header[f"TUCD{number}"] == column.meta["ucd"]
             assert header[f"TCOMM{number}"] == column.description
@@ -221,11 +224,18 @@ def test_equal_rows_have_equal_bytes_and_no_rows_are_a_file(catalog: Catalog, tm
         ("a.vot", "votable"),
         ("a.xml", "votable"),
         ("a", "table"),
-        ("a.x", "table"),
+        ("a.txt", "table"),
+        ("a.pq", "parquet"),
     ],
 )
 def test_a_suffix_stands_for_a_format(name: str, form: str) -> None:
     assert format_of(Path(name)) == form
+
+
+@pytest.mark.parametrize("name", ["a.x", "a.xlsx", "a.csv.gz", "a.table"])
+def test_an_unknown_suffix_is_refused_with_the_known_ones(name: str) -> None:
+    with pytest.raises(InputError, match=r"no format ends in '\w+'; known: \.csv, \.ecsv, .*\.vot"):
+        format_of(Path(name))
 
 
 @pytest.mark.parametrize("form", ["fits", "parquet"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import tarfile
 from pathlib import Path
@@ -14,11 +15,14 @@ import zarr
 from golden_stars import N_POINTS, PERIODS, STEP, light_curve
 from make import pack
 
-from spotcat.catalog.export import FORMATS
+from spotcat.catalog.export import FORMATS, export
 from spotcat.catalog.query import open_catalog
+from spotcat.catalog.request import Request, answer
 from spotcat.catalog.schema import ARRAYS, COLUMNS, SCHEMA_VERSION
 from spotcat.catalog.validate import check
+from spotcat.catalog.words import with_words
 from spotcat.ingest.store import VERSION, LightCurveStore
+from spotcat.report.survey_page import report
 from spotcat.status import Flag, InputError, Status
 
 HERE = Path(__file__).parent
@@ -69,6 +73,21 @@ def test_a_catalog_of_each_version_is_read(unpacked: dict[str, Path], version: i
     assert len(catalog.cone(0, 0, 180)) == 0
     assert {catalog.columns[name].unit for name in ("prot", "peq", "spot_lifetime")} == {"d"}
     assert all(column.description and column.ucd for name, column in catalog.columns.items() if name in catalog.names)
+
+
+@pytest.mark.parametrize("version", CATALOGS)
+def test_it_is_printed_and_shown_and_asked_for_ages(unpacked: dict[str, Path], version: int, tmp_path: Path) -> None:
+    path = unpacked[f"catalog-{version}"]
+    assert answer(path, Request(printed=True, sort="-prot")).column("name").tolist()[0] == "golden-b"
+    rows = io.StringIO()
+    export(with_words(open_catalog(path)), "csv", rows)
+    assert "few_points" in rows.getvalue()
+    assert "golden-b" in (report(path, tmp_path / "page", stars=[]).parent / "data.js").read_text()
+    if version < 5:
+        with pytest.raises(InputError, match=r"--preset gyro needs the columns .*verdict.* this catalog lacks"):
+            answer(path, Request(preset="gyro"))
+    else:
+        assert set(answer(path, Request(preset="gyro")).column("name")) <= set(PERIODS)
 
 
 @pytest.mark.parametrize("version", CATALOGS)

@@ -28,7 +28,7 @@ from spotcat.report.flux import draw_flux
 from spotcat.report.panels import PHASES, folded, periodogram
 from spotcat.report.star_page import _head, draw, show
 from spotcat.report.style import picture
-from spotcat.status import InputError, RunError
+from spotcat.status import InputError, LifetimeFlag, RunError, Verdict
 
 
 def test_the_grid_is_the_one_of_the_fit() -> None:
@@ -200,11 +200,16 @@ def test_a_long_gap_breaks_the_time_axis(tmp_path: Path) -> None:
     assert whole[top].any(axis=0).mean() > broken[top].any(axis=0).mean() > 0.8
 
 
+_LIFETIME = ("spot_lifetime", "spot_lifetime_lower", "spot_lifetime_upper")
+
+
 @pytest.mark.parametrize(
     "columns",
     [
         {"p_acf": np.nan, "flags": np.int32(2**6 - 1), "status": np.int8(1)},
         {"lifetime_flag": np.int8(1)},
+        {"lifetime_flag": np.int8(1), "verdict": np.int8(1), "spot_lifetime": np.nan, "spot_lifetime_upper": np.nan},
+        {"lifetime_flag": np.int8(4), "verdict": np.int8(6)} | dict.fromkeys(_LIFETIME, np.nan),
         {"lifetime_flag": np.int8(2), "spot_lifetime_upper": np.inf},
         {"lifetime_flag": np.int8(3), "prot_lower": 5.1, "kappa_lower": 5.0, "kappa_upper": 5.0},
         {"prot": 400.0, "prot_lower": np.nan, "prot_upper": np.nan},
@@ -215,6 +220,27 @@ def test_a_long_gap_breaks_the_time_axis(tmp_path: Path) -> None:
 def test_odd_results_are_drawn_too(tmp_path: Path, columns: dict[str, Any]) -> None:
     plain, odd = (_ink(draw(star, tmp_path / "star.png", 5.0)) for star in (_star(), _star(**columns)))
     assert not np.array_equal(plain, odd)
+
+
+def _lines(path: Path) -> list[str]:
+    """Every text of a picture."""
+    return re.findall(r"<!-- (.*?) -->", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def test_the_page_gives_the_verdict_and_marks_a_candidate(tmp_path: Path) -> None:
+    lines = _lines(draw(_star(verdict=np.int8(Verdict.ROTATOR)), tmp_path / "rotator.svg"))
+    assert {"rotator", "Rotation P", "P", "P/2", "2P", "Spot lifetime", "life [d]"} <= set(lines)
+    unseen = {"verdict": np.int8(Verdict.NO_ROTATION_SEEN), "lifetime_flag": np.int8(LifetimeFlag.NOT_DETECTED)}
+    lines = _lines(draw(_star(**unseen, **dict.fromkeys(_LIFETIME, np.nan)), tmp_path / "unseen.svg"))
+    assert {"no rotation seen", "Candidate P", "P?", "P/2?", "2P?"} <= set(lines)
+    assert not {"Rotation P", "P", "Spot lifetime", "life [d]"} & set(lines)
+
+
+def test_a_limit_is_drawn_as_one(tmp_path: Path) -> None:
+    limit = {"lifetime_flag": np.int8(LifetimeFlag.LOWER_LIMIT), "spot_lifetime_lower": 16.24}
+    lines = _lines(draw(_star(**limit, spot_lifetime=np.nan, spot_lifetime_upper=np.nan), tmp_path / "limit.svg"))
+    assert any("16.2 d" in line for line in lines)
+    assert not any("nan" in line for line in lines)
 
 
 def test_a_flare_does_not_flatten_the_rest(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from spotcat.catalog.writer import write_part
 from spotcat.report.html import file_name
 from spotcat.report.summary import TABLE
 from spotcat.report.survey_page import report
-from spotcat.status import Flag, InputError, Status
+from spotcat.status import Flag, InputError, LifetimeFlag, Status, Verdict
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures.py"
 N_STARS = 50_000
@@ -38,7 +38,7 @@ def small(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a real run of three stars and a failure."""
     folder = tmp_path_factory.mktemp("page")
     (folder / "known.csv").write_text("name,period,reference\nsim-00000,4.0,Somebody 2020\nKIC 1,3,nobody\n")
-    return report(run / "catalog.zarr", folder / "report", folder / "known.csv", ["sim-00000", "short"])
+    return report(run, folder / "report", folder / "known.csv", ["sim-00000", "short"])
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +57,11 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "status": np.where(np.isnan(prot), Status.FEW_POINTS, Status.OK),
         "reason": np.where(np.isnan(prot), Status.FEW_POINTS.words, ""),
         "prot": prot,
+        "verdict": np.where(np.isnan(prot), 0, np.where(number % 3 == 0, Verdict.NO_ROTATION_SEEN, Verdict.ROTATOR)),
         "rvar": rng.lognormal(-4, 0.5, N_STARS),
-        "spot_lifetime": 3 * prot,
+        "spot_lifetime": np.where(number % 2 == 0, np.nan, 3 * prot),
+        "spot_lifetime_lower": 2 * prot,
+        "lifetime_flag": np.where(number % 2 == 0, int(LifetimeFlag.LOWER_LIMIT), int(LifetimeFlag.MEASURED)),
         "flags": np.where(number % 7 == 0, int(Flag.FEW_CYCLES | Flag.PRIOR_EDGE), 0),
         "mission": np.full(N_STARS, "TESS"),
     }
@@ -78,13 +81,17 @@ def test_the_files_hold_what_the_catalog_holds(small: Path, run: Path) -> None:
     assert [column["name"] for column in data["columns"]] == list(TABLE)
     for name, values in zip(TABLE, data["values"], strict=True):
         expected = catalog.column(name)
+        if name == "spot_lifetime":
+            flag = catalog.column("lifetime_flag")
+            for code, end in ((1, "lower"), (2, "upper")):
+                expected = np.where(flag == code, catalog.column(f"spot_lifetime_{end}"), expected)
         if expected.dtype.kind == "f":
             np.testing.assert_allclose(np.array(values, float), expected, rtol=1e-4)
         else:
             assert values == expected.tolist()
     text = small.read_text()
     (reason,) = catalog.query("status != 0").column("reason")
-    for words in ("4 stars", escape(reason), "Somebody 2020", "parts_hash", "[survey]"):
+    for words in ("4 stars", "not measurable", escape(reason), "Somebody 2020", "parts_hash", "[survey]"):
         assert words in text, words
     assert 'src="figures/literature.png"' in text
     for link in re.findall(r'(?:src|href)="([^"#]+)"', text):
@@ -125,6 +132,7 @@ def test_without_the_run_folder_stars_have_no_pages(run: Path, tmp_path: Path) -
     shutil.copytree(run / "catalog.zarr", tmp_path / "catalog.zarr")
     page = report(tmp_path / "catalog.zarr", tmp_path / "page")
     assert _data(page)["pages"] == {}
+    assert "&quot;n_period&quot;: 48" in page.read_text()  # the recipe is in the catalog itself
     assert not (page.parent / "stars").exists()
 
 
@@ -234,6 +242,17 @@ def test_a_star_opens_from_the_table(clean: Page, small: Path) -> None:
     clean.value("document.querySelector('nav a').click()")
 
 
+def test_candidates_and_limits_are_marked_in_the_table(clean: Page, large: Path) -> None:
+    clean.open(large)
+    prot, life = TABLE.index("prot"), TABLE.index("spot_lifetime")
+    verdict, flag = TABLE.index("verdict"), TABLE.index("lifetime_flag")
+    rows = _rows(clean)
+    assert {row[verdict] for row in rows} == {"not measurable", "rotator", "no rotation seen"}
+    for row in rows:
+        assert row[prot].endswith(" ?") == (row[verdict] == "no rotation seen")
+        assert row[life].startswith("> ") == (row[flag] == "lower limit" and row[prot] != "")
+
+
 def test_the_table_filters_sorts_and_searches(clean: Page, large: Path) -> None:
     clean.open(large)
     data = _data(large)
@@ -258,7 +277,7 @@ def test_the_table_filters_sorts_and_searches(clean: Page, large: Path) -> None:
     for down in (False, True):
         clean.value("document.querySelector('th[data-column=\"1\"] button').click()")
         values = np.sort(prot[np.isfinite(prot)])[:: -1 if down else 1]
-        assert [float(row[1]) for row in _rows(clean)][:5] == values[:5].tolist()
+        assert [float(row[1].removesuffix(" ?")) for row in _rows(clean)][:5] == values[:5].tolist()
     assert clean.value("document.querySelector('th[data-column=\"1\"]').ariaSort") == "descending"
 
 

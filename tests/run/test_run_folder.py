@@ -45,6 +45,18 @@ def test_another_recipe_is_refused_with_the_key_that_differs(tmp_path: Path) -> 
     assert load_recipe(tmp_path / "run" / "recipe.toml") == recipe
 
 
+def test_what_a_catalog_says_of_itself_may_change_at_any_time(tmp_path: Path) -> None:
+    recipe = _recipe(tmp_path / "run")
+    with owned(recipe) as folder:
+        folder.ledger.mkdir()
+    told = replace(recipe, survey=replace(recipe.survey, authors=("Ada",), licence="CC-BY-4.0", date="2026-11-28"))
+    with owned(told) as folder:
+        assert load_recipe(folder.recipe) == told
+    both = replace(told, survey=replace(told.survey, licence="", seed=2))
+    with pytest.raises(InputError, match=r"survey\.seed 1 -> 2"), owned(both):
+        pass
+
+
 def test_a_folder_with_other_things_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match="holds something else than a run"), owned(_recipe(tmp_path)):

@@ -17,11 +17,12 @@ import pytest
 from run_surveys import N_POINTS, content, spotcat, start, write_recipe
 
 from spotcat.catalog.query import open_catalog
-from spotcat.config import Site, SlurmConfig, load_recipe
+from spotcat.config import Site, SlurmConfig, load_recipe, to_dict
 from spotcat.run.forecast import forecast
 from spotcat.run.stages import run_survey
 from spotcat.run.state import status_of
-from spotcat.status import Status
+from spotcat.status import Status, Verdict
+from spotcat.verdict.worth import COLUMNS, worth
 
 
 @pytest.mark.slow
@@ -36,6 +37,13 @@ def test_the_undisturbed_run_is_complete(undisturbed: Path) -> None:
     assert np.isfinite(catalog["prot"].values[fitted]).all()
     assert np.isnan(catalog["prot"].values[~fitted]).all()
     assert catalog["fit_vector"].shape[1] == len(catalog.attrs["fit_parameters"])
+    known = {name: catalog.column(name) for name in COLUMNS}
+    assert catalog.column("verdict").tolist() == worth(known).tolist()
+    assert (catalog.column("verdict")[~fitted] == Verdict.NOT_MEASURABLE).all()
+    assert np.isnan(catalog.column("spot_lifetime")[catalog.column("rotating") == 0]).all()
+    written = to_dict(load_recipe(undisturbed / "recipe.toml"))
+    del written["survey"]["output"]
+    assert catalog.attrs["recipe"] == written
     run = status_of(undisturbed)
     assert (run.finished, run.running, run.n_done, run.chunks_done) == (True, False, 12, 4)
     assert run.seconds > 0

@@ -15,8 +15,9 @@ import numpy as np
 from spotcat.atomic import write_file
 from spotcat.catalog.escapes import as_line, as_text
 from spotcat.catalog.schema import PRINTED
+from spotcat.catalog.words import with_words
 from spotcat.config import nearest
-from spotcat.status import InputError
+from spotcat.status import InputError, Verdict
 
 if TYPE_CHECKING:
     from spotcat.catalog.selection import Catalog
@@ -27,17 +28,26 @@ _SUFFIXES = {".vot": "votable", ".xml": "votable", ".fit": "fits", ".pq": "parqu
 
 
 def format_of(path: Path) -> str:
-    """The format that a file's suffix stands for; an unknown one, or none, is a printed table."""
+    """The format that a file's suffix stands for; without one it is a printed table.
+
+    Raises:
+        InputError: no format has this suffix.
+    """
     suffix = path.suffix.lower()
     plain = suffix.removeprefix(".")
-    return plain if plain in FORMATS else _SUFFIXES.get(suffix, "table")
+    known = {**{f".{form}": form for form in FORMATS if form != "table"}, **_SUFFIXES, "": "table"}
+    if suffix not in known:
+        endings = ", ".join(ending for ending in known if ending)
+        raise InputError(f"{path}: no format ends in {plain!r}; known: {endings}; or say --format")
+    return known[suffix]
 
 
 def export(rows: Catalog, form: str, stream: TextIO) -> None:
     """Write rows as text.
 
-    A ``table`` has aligned columns under their names and units, six significant digits and ``-`` where a
-    value is missing.  ``csv`` has one header line of plain names, every digit, and nothing where a value is
+    A ``table`` has aligned columns under their names and units, six significant digits, ``-`` where a value is
+    missing, words for codes and flags, and ``?`` behind a period that its verdict, where it is there, makes a
+    candidate.  ``csv`` has one header line of plain names, every digit, and nothing where a value is
     missing.  ``json`` is a list of objects, with null where a value is missing or infinite.  ``ecsv`` and
     ``votable`` carry units, UCDs and descriptions, and so do the binary ``fits`` and ``parquet``, which
     `export_file` alone writes.  Characters that a format cannot hold are escaped as Python does, such as ``\\x07``.
@@ -56,12 +66,13 @@ def export(rows: Catalog, form: str, stream: TextIO) -> None:
         _write_utf8([_bytes(rows, form).decode("utf-8")], stream)
         return
     names = rows.names
-    columns = [_plain(rows.column(name)) for name in names]
     if form == "table":
+        worded = with_words(rows)
         units = [rows.columns[name].unit for name in names]
-        stream.writelines(_table(names, units, columns))
-    else:
-        _write_utf8((_csv if form == "csv" else _json)(names, columns), stream)
+        stream.writelines(_table(names, units, [_plain(worded.column(name)) for name in names], _candidates(rows)))
+        return
+    columns = [_plain(rows.column(name)) for name in names]
+    _write_utf8((_csv if form == "csv" else _json)(names, columns), stream)
 
 
 def _write_utf8(lines: Iterable[str], stream: TextIO) -> None:
@@ -140,8 +151,19 @@ def _json(names: list[str], columns: list[list[Any]]) -> Iterator[str]:
     yield "\n]\n"
 
 
-def _table(names: list[str], units: list[str], columns: list[list[Any]]) -> Iterator[str]:
+def _candidates(rows: Catalog) -> list[bool]:
+    """Which periods are candidates; none where there is no verdict."""
+    if not {"prot", "verdict"} <= set(rows.names) or rows.columns["verdict"].dtype == "str":
+        return []
+    known = np.isfinite(rows.column("prot")).tolist()
+    return [known[row] and Verdict(code).is_candidate for row, code in enumerate(rows.column("verdict").tolist())]
+
+
+def _table(names: list[str], units: list[str], columns: list[list[Any]], candidates: list[bool]) -> Iterator[str]:
     texts = [[_short(value) for value in column] for column in columns]
+    if any(candidates):
+        marked = texts[names.index("prot")]
+        marked[:] = [text + ("?" if own else " ") for text, own in zip(marked, candidates, strict=True)]
     widths = [max(map(len, [name, unit, *text])) for name, unit, text in zip(names, units, texts, strict=True)]
     left = [any(isinstance(value, str) for value in column) for column in columns]
     for row in [names, units, *zip(*texts, strict=True)]:

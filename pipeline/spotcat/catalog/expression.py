@@ -3,6 +3,9 @@
 The language is a small part of Python's expressions: columns, numbers and text; comparisons, also chained;
 ``and``, ``or``, ``not``; arithmetic; ``&``, ``|``, ``~`` on flags or on conditions in parentheses; ``in`` and
 ``not in`` a list; ``column.between(low, high)``, both ends included; ``abs``, ``log10`` and ``isfinite``.
+Codes compare with their words, ``verdict == 'rotator'``, and ``'few_cycles' in flags`` asks for a bit; missions and
+authors are the same in any case.
+
 Every comparison with a missing value is false, ``!=`` and ``not in`` among them.  The text is parsed, never
 executed as Python.
 """
@@ -15,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from spotcat.catalog.schema import check_names
+from spotcat.catalog.schema import CODES, MASKS, check_names
+from spotcat.config import nearest
 from spotcat.status import InputError
 
 _COMPARE: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
@@ -36,6 +40,8 @@ _ARITHMETIC: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
 }
 _BITS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {ast.BitAnd: np.bitwise_and, ast.BitOr: np.bitwise_or}
 _FUNCTIONS: dict[str, Callable[[Any], Any]] = {"abs": np.abs, "log10": np.log10, "isfinite": np.isfinite}
+_ANY_CASE = ("mission", "author")
+"""Columns of text that are compared whatever their case."""
 _DIRECTION: dict[type[ast.AST], int] = {ast.Lt: 1, ast.LtE: 1, ast.Gt: -1, ast.GtE: -1}
 
 
@@ -146,23 +152,50 @@ class Expression:
         # ``prot > 5 & flags == 0`` is the chain ``prot > (5 & flags) == 0``, which nobody means.
         if len(node.ops) > 1 and {_DIRECTION.get(type(op)) for op in node.ops} not in ({1}, {-1}):
             raise self._error(f"{ast.unparse(node)!r} is ambiguous; join comparisons with 'and'")
-        left = self._value(node.left, columns)
+        terms = [node.left, *node.comparators]
+        if len(terms) == 2 and isinstance(node.ops[0], ast.In | ast.NotIn):
+            return self._member(isinstance(node.ops[0], ast.In), terms[0], terms[1], columns)
         found: Any = True
-        for op, term in zip(node.ops, node.comparators, strict=True):
-            if isinstance(op, ast.In | ast.NotIn):
-                return self._member(isinstance(op, ast.In), left, term, columns)
-            right = self._value(term, columns)
-            found = found & self._compare(op, left, right)
-            left = right
+        for op, left, right in zip(node.ops, terms, terms[1:], strict=False):
+            pair = self._beside(left, right, columns), self._beside(right, left, columns)
+            found = found & self._compare(op, *pair)
         return found
 
-    def _member(self, inside: bool, left: Any, term: ast.expr, columns: Mapping[str, np.ndarray]) -> Any:
+    def _member(self, inside: bool, item: ast.expr, term: ast.expr, columns: Mapping[str, np.ndarray]) -> Any:
+        """Whether a value is in a list, or a flag among a column's."""
+        match item, term:
+            case ast.Constant(value=str() as word), ast.Name(id=name) if name in MASKS:
+                set_ = (self._value(term, columns) & self._code(word, name, MASKS[name])) != 0
+                return set_ if inside else ~set_
         if not isinstance(term, ast.Tuple | ast.List | ast.Set):
             raise self._error("'in' needs a list in parentheses, such as mission in ('Kepler', 'K2')")
+        left = self._value(item, columns)
         found = np.zeros(np.shape(left), dtype=bool)
-        for item in term.elts:
-            found = found | self._compare(ast.Eq(), left, self._value(item, columns))
+        for other in term.elts:
+            found = found | self._compare(ast.Eq(), left, self._beside(other, item, columns))
         return found if inside else ~found & ~_missing(left)
+
+    def _beside(self, node: ast.expr, other: ast.expr, columns: Mapping[str, np.ndarray]) -> Any:
+        """The value of a node; a text as what it stands for in the column that it is compared with."""
+        match node, other:
+            case ast.Constant(value=str() as word), ast.Name(id=name) if _kind(columns[name]) == "whole number":
+                if name in CODES:
+                    return self._code(word, name, CODES[name])
+                if name in MASKS:
+                    raise self._error(f"flags are many; write '{word}' in {name}")
+            case ast.Constant(value=str() as text), ast.Name(id=name) if name in _ANY_CASE:
+                spelled = set(columns[name].tolist())
+                alike = sorted(own for own in spelled if own.casefold() == text.casefold())
+                if text not in spelled and len(alike) == 1:
+                    return alike[0]
+        return self._value(node, columns)
+
+    def _code(self, word: str, name: str, table: Mapping[int, str]) -> int:
+        plain = word.strip().lower().replace(",", "").replace(" ", "_")
+        for number, known in table.items():
+            if known == plain:
+                return number
+        raise self._error(f"{name} has no {word!r}; {nearest(plain, list(table.values()))}")
 
     def _compare(self, op: ast.cmpop, left: Any, right: Any) -> Any:
         kinds = {_kind(left), _kind(right)}

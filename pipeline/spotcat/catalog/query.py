@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spotcat.atomic import settled
 from spotcat.catalog.index import GROUP, Index
 from spotcat.catalog.schema import ARRAYS, COLUMNS, SCHEMA_VERSION
 from spotcat.catalog.selection import Catalog
@@ -12,6 +13,27 @@ from spotcat.status import InputError
 
 if TYPE_CHECKING:
     import zarr
+
+_CATALOG, _RECIPE = "catalog.zarr", "recipe.toml"
+"""Names of the catalog and the recipe in a run folder."""
+
+
+def located(path: str | Path) -> str | Path:
+    """The catalog that a path stands for: itself, or that of a run folder.
+
+    Raises:
+        InputError: it is a run folder without a catalog.
+    """
+    if "://" in str(path):
+        return path
+    folder = Path(path)
+    if not folder.is_dir() or (folder / "zarr.json").exists():
+        return path
+    if settled(folder / _CATALOG).is_dir():
+        return folder / _CATALOG
+    if (folder / _RECIPE).is_file():
+        raise InputError(f"{path}: this run has no catalog yet; `spotcat status {path}` says how far it is")
+    return path
 
 
 def open_catalog(path: str | Path) -> Catalog:
@@ -21,7 +43,8 @@ def open_catalog(path: str | Path) -> Catalog:
     ``catalog.attrs["schema_version"]`` says which it is.
 
     Args:
-        path: folder of the catalog, or a URL that fsspec understands, such as ``https://...``.
+        path: folder of the catalog or of the run that made it, or a URL that fsspec understands, such as
+            ``https://...``.
 
     Raises:
         InputError: nothing is there, it is not a spotcat catalog, it is incomplete, or a later version of
@@ -31,6 +54,7 @@ def open_catalog(path: str | Path) -> Catalog:
 
     from spotcat.catalog.store import open_columns, open_group
 
+    path = located(path)
     group = open_group(path)
     try:
         attributes: dict[str, Any] = dict(group.attrs)

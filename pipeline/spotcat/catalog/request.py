@@ -8,10 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from spotcat.catalog.expression import Expression
+from spotcat.catalog.presets import check_preset, preset_of
 from spotcat.catalog.query import open_catalog
 from spotcat.catalog.schema import MATCHED, PRINTED, check_names
 from spotcat.catalog.selection import Catalog
 from spotcat.status import InputError
+
+_KNOWN_BY = ("name", "star_id", "mission_id")
+"""Columns by which a star is found."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +24,13 @@ class Request:
 
     Attributes:
         expression: a condition; blank is true for every star.
-        columns: names with commas between; all, or those that are printed, if None.
-        star: name of one star.
+        columns: names with commas between, or ``all``; all, those of the preset or those that are printed, if None.
+        star: name, star id or mission's number of one star.
         cone: right ascension, declination and radius [deg] with commas between.
         sort: a column, with ``-`` before it from high to low.
         limit: how many stars at most.
         threshold: least reliability of a star, from 0 to 1; all stars if None.
+        preset: name of a selection, which the condition narrows; empty for none.
         printed: whether the answer is printed, where few columns are wanted.
     """
 
@@ -36,6 +41,7 @@ class Request:
     sort: str | None = None
     limit: int | None = None
     threshold: float | None = None
+    preset: str = ""
     printed: bool = False
 
 
@@ -47,22 +53,22 @@ def answer(path: str | Path, request: Request) -> Catalog:
     """
     if request.limit is not None and request.limit < 0:
         raise InputError(f"--limit must not be negative, got {request.limit}")
+    cone, catalog = _cone(request.cone), open_catalog(path)
+    if request.preset:
+        check_preset(request.preset, catalog.names)
     condition = _condition(request)
-    wanted = _names(request.columns)
-    cone = _cone(request.cone)
-    catalog = open_catalog(path)
-    if wanted is None:
-        wanted = [name for name in PRINTED if name in catalog.names] if request.printed else catalog.names
-        wanted = [*wanted, *([MATCHED[0].name] if cone else [])]
-    by, descending = (request.sort or "").removeprefix("-"), (request.sort or "").startswith("-")
     found_by = [MATCHED[0].name] if cone else []
+    wanted = _wanted(request, catalog.names, found_by)
+    catalog = catalog.with_errors()
+    by, descending = (request.sort or "").removeprefix("-"), (request.sort or "").startswith("-")
     needed = dict.fromkeys([*wanted, *([by] if by else []), *Expression(condition).names])
     check_names(needed, [*catalog.names, *found_by])
     # No more than that, since a column is read in chunks of many stars.
     stored = [name for name in needed if name in catalog.names]
     if cone:
         # The cone comes first: only the whole catalog has an index of positions.
-        catalog = catalog.cone(*cone, [*stored, "name", "star_id"] if request.star is not None else stored)
+        known_by = [name for name in _KNOWN_BY if name in catalog.names]
+        catalog = catalog.cone(*cone, [*stored, *known_by] if request.star is not None else stored)
     if request.star is not None:
         catalog = catalog.star(request.star, [*stored, *found_by])
     if by:
@@ -73,22 +79,28 @@ def answer(path: str | Path, request: Request) -> Catalog:
 
 
 def _condition(request: Request) -> str:
-    """The expression, and the reliability asked for."""
-    if request.threshold is None:
-        return request.expression
-    if not 0 <= request.threshold <= 1:
-        raise InputError(f"--threshold takes a reliability from 0 to 1, got {request.threshold:g}")
-    reliable = f"reliability >= {request.threshold!r}"
-    return f"({request.expression}) and {reliable}" if request.expression.strip() else reliable
+    """The expression, with what the preset and the reliability asked for add."""
+    parts = [preset_of(request.preset).expression if request.preset else "", request.expression.strip()]
+    if request.threshold is not None:
+        if not 0 <= request.threshold <= 1:
+            raise InputError(f"--threshold takes a reliability from 0 to 1, got {request.threshold:g}")
+        parts.append(f"reliability >= {request.threshold!r}")
+    kept = [part for part in parts if part]
+    return kept[0] if len(kept) == 1 else " and ".join(f"({part})" for part in kept)
 
 
-def _names(text: str | None) -> list[str] | None:
-    if text is None:
-        return None
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
+def _wanted(request: Request, every: list[str], found_by: list[str]) -> list[str]:
+    """The columns to give."""
+    asked = None if request.columns is None else [name.strip() for name in request.columns.split(",") if name.strip()]
+    if asked == []:
         raise InputError("--columns names no column")
-    return names
+    if asked == ["all"]:
+        return [*every, *found_by]
+    if asked is not None:
+        return asked
+    if request.preset:
+        return [*preset_of(request.preset).columns, *found_by]
+    return [*(name for name in (PRINTED if request.printed else every) if name in every), *found_by]
 
 
 def _cone(text: str | None) -> tuple[float, float, float] | None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from spotcat.config import nearest
-from spotcat.status import Flag, InputError, LeftOut, LifetimeFlag, ParameterFlag, Status
+from spotcat.status import Flag, InputError, LeftOut, LifetimeFlag, ParameterFlag, Status, Verdict
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Changes when a column is renamed, removed or changes its meaning, or the store its layout; later ones are refused.
 
 Earlier ones are read as they describe themselves (`spotcat.catalog.older`).  A new column changes nothing: a catalog
@@ -91,7 +91,7 @@ def _draws(name: str, unit: str, ucd: str) -> Column:
 COLUMNS: tuple[Column, ...] = (
     Column("star_id", "i8", "", "meta.id;meta.main", "Number of the star, unique across missions", None),
     Column("name", "str", "", "meta.id", "Name of the star, such as KIC 10002792", None),
-    *_calibrated("prot", "d", "time.period.rotation", "Rotation period that the light curve shows"),
+    *_calibrated("prot", "d", "time.period.rotation", "Period that the light curve shows; verdict says of what"),
     *_with_errors("peq", "d", "time.period.rotation", "Rotation period of the equator"),
     _number("p_second", "d", "time.period.rotation", "Best period of another mode than prot"),
     _number("p_second_lnodds", "", "stat.likelihood", "ln odds of the mode at p_second against prot"),
@@ -102,6 +102,7 @@ COLUMNS: tuple[Column, ...] = (
     _number("lnl_other", "", "stat.likelihood", "Penalised ln likelihood gain of the second signal"),
     _number("p_ls", "d", "time.period", "Period of the highest Lomb-Scargle peak"),
     _number("p_acf", "d", "time.period", "Period of the autocorrelation function"),
+    Column("verdict", "i1", "", "meta.code.class;src.var", "What the star is worth to a reader", 0),
     _number("lnl_rotation", "", "stat.likelihood", "Penalised ln likelihood gain of rotation over none"),
     _number("false_alarm", "", "stat.probability", "Probability of as much evidence without a rotation"),
     _number("reliability", "", "stat.probability", "Probability that neither noise nor a wrong mode made prot"),
@@ -202,30 +203,35 @@ ARRAYS: tuple[Column, ...] = (
 MATCHED: tuple[Column, ...] = (
     _number("separation", "deg", "pos.angDistance", "Angular distance from the position asked for"),
     Column("match_row", "i8", "", "meta.record", "Row of the table that was matched, counted from 0", None),
+    _number("prot_minus", "d", "stat.error;time.period.rotation", "prot less the lower end of its 68 % interval"),
+    _number("prot_plus", "d", "stat.error;time.period.rotation", "Upper end of the 68 % interval of prot, less prot"),
 )
 """Columns that a search adds to its result; no catalog stores them."""
 
 PRINTED: tuple[str, ...] = (
-    *("name", "prot", "prot_lower", "prot_upper", "p_second", "spot_lifetime", "lifetime_flag"),
-    *("kappa", "rvar", "rotating", "status", "flags"),
+    *("name", "prot", "prot_lower", "prot_upper", "verdict", "reliability", "spot_lifetime", "spot_lifetime_lower"),
+    *("lifetime_flag", "rvar", "flags"),
 )
 """The columns that fit on a screen, for printed tables where none were asked for."""
 
-_CODES: dict[str, dict[int, str]] = {
+CODES: dict[str, dict[int, str]] = {
     "status": {int(code): code.name.lower() for code in Status},
     "lifetime_flag": {int(code): code.name.lower() for code in LifetimeFlag},
     "kappa_flag": {int(code): code.name.lower() for code in ParameterFlag},
     "inc_flag": {int(code): code.name.lower() for code in ParameterFlag},
     "rotating": {0: "not_detected", 1: "rotating"},
+    "verdict": {int(code): code.name.lower() for code in Verdict},
 }
-_MASKS: dict[str, dict[int, str]] = {"flags": {int(bit): str(bit.name).lower() for bit in Flag}}
+"""Words of the columns of codes."""
+MASKS: dict[str, dict[int, str]] = {"flags": {int(bit): str(bit.name).lower() for bit in Flag}}
+"""Words of the bits of the columns of flags."""
 
 
 def attributes(column: Column) -> dict[str, Any]:
     """Attributes stored with a column: units, ucd, description and, for codes, the CF convention's words."""
     stored: dict[str, Any] = {"description": column.description, "ucd": column.ucd, "units": column.unit}
-    for key, table in (("flag_values", _CODES), ("flag_masks", _MASKS)):
-        if column.name in table:
+    for key, table in (("flag_values", CODES), ("flag_masks", MASKS)):
+        if column.name in table and column.dtype != "str":
             stored[key] = list(table[column.name])
             stored["flag_meanings"] = " ".join(table[column.name].values())
     return dict(sorted(stored.items()))

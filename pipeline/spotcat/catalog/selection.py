@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from spotcat.catalog.expression import Expression
-from spotcat.catalog.index import Index, plain_name
+from spotcat.catalog.index import Index
+from spotcat.catalog.names import find_star
 from spotcat.catalog.schema import MATCHED, Column, check_names
 from spotcat.catalog.sky import degrees, separation
 from spotcat.status import InputError
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from spotcat.catalog.store import Source
 
-_SEPARATION, _MATCH_ROW = MATCHED
+_SEPARATION, _MATCH_ROW, _MINUS, _PLUS = MATCHED
 
 
 class Catalog:
@@ -134,8 +135,8 @@ class Catalog:
         """One star by its name or star id.
 
         Args:
-            name: the name, in any case and with or without spaces (``tic461654150``), or the star id; a number is
-                first of all a star id, a text first of all a name.
+            name: the name, in any case and with or without spaces (``tic461654150``), the star id, or the number of
+                the KIC, EPIC or TIC; a number is first of all a star id, a text first of all a name.
             columns: the columns and arrays wanted, in that order; all if None.
 
         Returns:
@@ -146,13 +147,8 @@ class Catalog:
         """
         wanted = list(self._sources) if columns is None else list(columns)
         check_names(wanted, self._sources)
-        found = self._find(str(name).strip(), is_id=not isinstance(name, str))
-        if not len(found):
-            raise InputError(f"no star {str(name).strip()!r} in the catalog")
-        if len(found) > 1:
-            ids = ", ".join(str(number) for number in self._sources["star_id"].read(found[:5]))
-            raise InputError(f"{len(found)} stars are called {name!r}; give a star id: {ids}")
-        return self._take(found, wanted)
+        check_names(("name", "star_id"), self._sources)
+        return self._take(find_star(self._sources, self._index, name), wanted)
 
     def cone(self, ra: float, dec: float, radius: float, columns: Iterable[str] | None = None) -> Catalog:
         """The stars around a position.
@@ -219,6 +215,20 @@ class Catalog:
         rows, other, away = match_positions(here, there, degrees(radius))
         return self._take(rows, wanted, {_MATCH_ROW: other, _SEPARATION: away})
 
+    def with_errors(self) -> Catalog:
+        """The same catalog with the distances from ``prot`` to the ends of its interval, ``prot_minus``, ``prot_plus``.
+
+        Nothing is read; a catalog without the period or its ends is given back as it is.
+        """
+        from spotcat.catalog.store import Difference
+
+        own = [self._sources.get(name) for name in ("prot", "prot_lower", "prot_upper")]
+        if None in own:
+            return self
+        prot, low, high = (source for source in own if source is not None)
+        added = {_MINUS.name: Difference(_MINUS, prot, low), _PLUS.name: Difference(_PLUS, high, prot)}
+        return Catalog({**self._sources, **added}, self.attrs, self._index)
+
     def sort(self, by: str, *, descending: bool = False) -> Catalog:
         """The same stars ordered by a column of the table; missing values come last either way."""
         check_names([by], self.names)
@@ -267,21 +277,6 @@ class Catalog:
         wanted = self.names if columns is None else list(columns)
         check_names(wanted, self.names)
         return wanted
-
-    def _find(self, name: str, is_id: bool) -> np.ndarray:
-        """Rows with this name unless it is a star id, else with this star id, else with nearly this name."""
-        check_names(("name", "star_id"), self._sources)
-        candidates = self._index.named(name) if self._index else np.arange(len(self))
-        names = self._sources["name"].read(candidates)
-        if len(exact := candidates[names == name]) and not is_id:
-            return exact
-        if name.isdecimal():
-            rows = self._index.id_chunk(int(name)) if self._index else slice(0, len(self))
-            numbered = np.flatnonzero(self._sources["star_id"].read(rows) == int(name)) + rows.start
-            if len(numbered):
-                return numbered
-        plain = plain_name(name)
-        return candidates[[plain_name(other) == plain for other in names]] if len(names) else candidates
 
     def _take(
         self, rows: np.ndarray, names: Iterable[str], added: Mapping[Column, np.ndarray] | None = None

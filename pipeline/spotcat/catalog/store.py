@@ -110,6 +110,26 @@ class Stored:
         return found
 
 
+@dataclass(frozen=True)
+class Difference:
+    """One column less another, calculated when it is read."""
+
+    column: Column
+    more: Source
+    less: Source
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.more.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.more.dtype
+
+    def read(self, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
+        return np.asarray(self.more.read(rows) - self.less.read(rows))
+
+
 def read_together(sources: Sequence[Source], rows: slice | np.ndarray = slice(None)) -> list[np.ndarray]:
     """The same rows of several columns.
 
@@ -121,6 +141,9 @@ def read_together(sources: Sequence[Source], rows: slice | np.ndarray = slice(No
     """
 
     async def one(source: Source) -> np.ndarray:
+        if isinstance(source, Difference):
+            more, less = await asyncio.gather(one(source.more), one(source.less))
+            return np.asarray(more - less)
         return await source._fetch(rows) if isinstance(source, Stored) else source.read(rows)
 
     async def every() -> list[np.ndarray]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from spotcat.catalog.escapes import as_ascii, as_text
 from spotcat.catalog.schema import attributes
+from spotcat.catalog.words import explained
 from spotcat.status import InputError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def _astropy(catalog: Catalog, values_of: Callable[[str], np.ndarray]) -> astrop
         if column.dtype == "str":
             values = values.astype(str) if len(values) else np.zeros(0, dtype="U1")
         unit = Unit(column.unit, format="vounit") if column.unit else None
-        table[name] = Column(values, unit=unit, description=column.description, meta=meta)
+        table[name] = Column(values, unit=unit, description=explained(column), meta=meta)
     return table
 
 
@@ -73,7 +74,8 @@ def to_arrow(catalog: Catalog) -> pa.Table:
     for name in catalog.names:
         values, about = catalog.column(name), attributes(catalog.columns[name])
         kind = pa.string() if values.dtype == object else pa.from_numpy_dtype(values.dtype)
-        words = {"unit": about["units"], "ucd": about["ucd"], "description": about["description"]}
+        words = {"unit": about["units"], "ucd": about["ucd"], "description": explained(catalog.columns[name])}
+        words |= {key: json.dumps(about[key]) for key in ("flag_values", "flag_masks", "flag_meanings") if key in about}
         fields.append(pa.field(name, kind, metadata=words))
         arrays.append(pa.array(values, type=kind))
     about_all = {
@@ -112,7 +114,10 @@ def _votable(catalog: Catalog, n_rows: int) -> bytes:
         about = attributes(catalog.columns[name])
         kind = {"datatype": _VOTABLE[values.dtype.str[1:]], "arraysize": _longest(values)}
         field = Field(votable, name=name, ucd=about["ucd"], unit=about["units"] or None, **kind)
-        field.description = about["description"]
+        field.description = explained(catalog.columns[name])
+        if "flag_values" in about:
+            options = zip(about["flag_meanings"].split(), map(str, about["flag_values"]), strict=True)
+            field.values.options.extend(options)
         table.fields.append(field)
     table.create_arrays(n_rows)
     for name, values in columns.items():
@@ -148,17 +153,32 @@ def fits_bytes(catalog: Catalog) -> bytes:
         header = file[1].header
         for number, name in enumerate(table.colnames, start=1):
             about = attributes(catalog.columns[name])
-            header[f"TCOMM{number}"] = about["description"]
+            header[f"TCOMM{number}"] = explained(catalog.columns[name])
             header[f"TUCD{number}"] = about["ucd"]
             if about["units"]:
                 header[f"TUNIT{number}"] = about["units"]
         header["EXTNAME"] = "SPOTCAT"
+        header["LONGSTRN"] = "OGIP 1.0"  # says that texts go on in CONTINUE cards
+        header.update(_standard_cards(catalog))
         for key, value in catalog.attrs.items():
             header.add_history(f"{key} = {json.dumps(value)}")
         if any(as_ascii(value) != value for name in catalog.names for value in _texts(catalog, name)):
             header.add_comment(_ESCAPED)
         file.writeto(described)
     return described.getvalue()
+
+
+def _standard_cards(catalog: Catalog) -> dict[str, str]:
+    """What FITS has keywords for: who made the table, when, with what, and what others may do with it."""
+    attrs = catalog.attrs
+    version = attrs.get("spotcat_version")
+    known = {
+        "CREATOR": f"spotcat {version}" if version else "",
+        "AUTHOR": ", ".join(map(str, attrs.get("authors") or ())),
+        "LICENSE": str(attrs.get("licence") or ""),
+        "DATE": str(attrs.get("date") or ""),
+    }
+    return {key: as_ascii(value) for key, value in known.items() if value}
 
 
 def ecsv_text(catalog: Catalog) -> str:

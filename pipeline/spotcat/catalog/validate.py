@@ -16,7 +16,7 @@ from spotcat.catalog.index import INDEXED, index_arrays
 from spotcat.catalog.layout import root_attributes
 from spotcat.catalog.manifest import GROUP as MANIFEST
 from spotcat.catalog.manifest import attributes_hash, file_hash, files_hash, files_of
-from spotcat.catalog.query import open_catalog
+from spotcat.catalog.query import located, open_catalog
 from spotcat.catalog.schema import attributes
 from spotcat.catalog.selection import Catalog
 from spotcat.status import InputError, RunError, SpotcatError
@@ -46,12 +46,12 @@ def validate(path: str | Path) -> Verdict:
     A flipped bit is found wherever it is: every file has a checksum, and so have the checksums.
 
     Args:
-        path: folder of the catalog.
+        path: folder of the catalog, or of the run that made it.
 
     Raises:
         InputError: nothing is there, it cannot even be opened, or it is of version 1, which has no checksums.
     """
-    folder = settled(Path(path))
+    folder = settled(Path(located(path)))
     catalog = open_catalog(folder)
     stored = _noted_files(folder)
     if not stored and catalog.attrs["schema_version"] == _WITHOUT_CHECKSUMS:

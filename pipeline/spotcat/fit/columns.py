@@ -18,6 +18,7 @@ from spotcat.verdict.calibration import QUANTITIES
 from spotcat.verdict.decision import Fitted, Seen, verdict
 from spotcat.verdict.describing import DATA_COLUMNS
 from spotcat.verdict.dips import Dips
+from spotcat.verdict.worth import limits_alone, worth
 
 
 class FitTable(NamedTuple):
@@ -66,6 +67,8 @@ def fit_table(
         columns[name][failed] = 0  # nothing is known of a fit that is none
     for flag in ("lifetime_flag", "kappa_flag", "inc_flag"):
         columns[flag][failed] = LifetimeFlag.NOT_FITTED
+    columns |= limits_alone(columns)
+    columns["verdict"] = worth(columns)
     arrays: dict[str, np.ndarray] = {
         "gp_period": np.broadcast_to(spec.periods(config), gain.shape),
         "gp_periodogram": gain,

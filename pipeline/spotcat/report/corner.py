@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spotcat.report.style import DATA, MODEL
+from spotcat.status import LifetimeFlag
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +28,8 @@ def corner(figure: Figure, place: tuple[float, float, float, float], row: dict[s
         place: left, bottom, width and height, as fractions of the figure.
         row: the star's catalog columns; without draws of a parameter there is nothing to see.
     """
-    drawn = [(row[f"{name}_draws"], float(row[name]), label) for name, label in PARAMETERS if f"{name}_draws" in row]
+    shown = [one for one in PARAMETERS if f"{one[0]}_draws" in row and not _is_nobodys(one[0], row)]
+    drawn = [(row[f"{name}_draws"], float(row[name]), label) for name, label in shown]
     left, bottom, width, height = place
     n = len(drawn)
     ranges = [_range(draws, value) for draws, value, _ in drawn]
@@ -44,6 +46,11 @@ def corner(figure: Figure, place: tuple[float, float, float, float], row: dict[s
             _labels(axes, drawn[j][2] if i == n - 1 else "", below if j == 0 and i > 0 else "")
     if n:
         figure.text(left, bottom + height * 1.02, "Posterior draws", size=8)
+
+
+def _is_nobodys(name: str, row: dict[str, Any]) -> bool:
+    """Whether a parameter is a lifetime of spots that were not detected."""
+    return name == "spot_lifetime" and row.get("lifetime_flag") == LifetimeFlag.NOT_DETECTED
 
 
 def _range(draws: np.ndarray, value: float) -> tuple[float, float]:
@@ -75,7 +82,8 @@ def _distribution(axes: Axes, draws: np.ndarray, value: float, bounds: tuple[flo
     edges = np.geomspace(*bounds, BINS) if _is_wide(bounds) else np.linspace(*bounds, BINS)
     counts, _ = np.histogram(draws, edges)
     axes.stairs(counts, edges, color=DATA, lw=0.8)
-    axes.axvline(value, color=MODEL, lw=0.8)
+    if np.isfinite(value):  # a limit is no value
+        axes.axvline(value, color=MODEL, lw=0.8)
     axes.set(yticks=[], ylim=(0, 1.15 * max(counts.max(), 1)))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from spotcat.catalog.query import open_catalog
+from spotcat.catalog.query import located, open_catalog
 from spotcat.config import load_recipe
 from spotcat.ingest.lightcurve import LightCurve, Removed
 from spotcat.ingest.store import LightCurveStore
@@ -108,7 +108,7 @@ def load_fitted(catalog_path: Path, name: str | int) -> FittedStar:
     """Read a star and condition the fitted process on its light curve, on the grid of its fit.
 
     Args:
-        catalog_path: a catalog in its run folder, which holds the light curves and the recipe.
+        catalog_path: a catalog in its run folder, which holds the light curves and the recipe; or that folder.
         name: the star's name or star id.
 
     Raises:
@@ -118,6 +118,7 @@ def load_fitted(catalog_path: Path, name: str | int) -> FittedStar:
     from spotcat.gp.outliers import without
     from spotcat.gp.predict import predict_star
 
+    catalog_path = Path(located(catalog_path))
     found = open_catalog(catalog_path).star(name)
     row = {key: found.column(key)[0] for key in found.columns}
     theta = row.get("fit_vector")

@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 
 from spotcat.catalog.escapes import as_line, as_unicode
-from spotcat.catalog.schema import attributes
 from spotcat.catalog.selection import Catalog
-from spotcat.report.summary import MOST_ROWS, TABLE, Comparison
+from spotcat.catalog.words import has_words, in_words
+from spotcat.report.summary import MOST_ROWS, Comparison, table_columns
 from spotcat.report.trust import Trust
-from spotcat.status import Flag, LifetimeFlag, Status
+from spotcat.status import Flag, LifetimeFlag, Status, Verdict
 
 MARK = "report.js"
 """The file by which a folder is known as a report."""
 
 _LETTERS = 80
 """Letters of a name in a file name: a file system takes 255 bytes, of which a writer needs some."""
-_WIDTHS = {"name": 9.5, "flags": 11, "lifetime_flag": 8, "spot_lifetime": 7, "lnl_rotation": 6.6}
+_WIDTHS = {"name": 9.5, "verdict": 9.5, "flags": 11, "lifetime_flag": 8, "spot_lifetime": 7, "lnl_rotation": 6.6}
 """Widths of the table's columns that need more than others [rem]."""
 
 _PAGE = """<!doctype html>
@@ -77,7 +77,7 @@ def survey(
         f'<header class="page"><h1>{escape(name)}</h1>',
         f"<p>A spotcat catalog of {len(catalog):,} stars</p></header>",
         '<nav aria-label="Sections"><a href="#summary">Summary</a><a href="#diagrams">Diagrams</a>'
-        f'{_TO_TRUST if trust else ""}<a href="#table">Stars</a><a href="#failures">Failures and flags</a>'
+        f'{_TO_TRUST if trust else ""}<a href="#table">Stars</a><a href="#failures">Verdicts and flags</a>'
         '<a href="#provenance">Provenance</a></nav>',
         '<h2 id="summary">Summary</h2>',
         _numbers(catalog, compared),
@@ -87,7 +87,8 @@ def survey(
         trust,
         '<h2 id="table">Stars</h2>',
         _table(catalog),
-        '<h2 id="failures">Failures and flags</h2><div class="columns">',
+        '<h2 id="failures">Verdicts, failures and flags</h2><div class="columns">',
+        _counts("Verdicts", counts["verdicts"], "none in this catalog"),
         _counts("Stars without a result, by reason", counts["reasons"], "every star has a finished fit"),
         _counts("Flags", counts["flags"], "no star has a flag"),
         _counts("What spot lifetimes are worth", counts["lifetimes"], "no lifetimes"),
@@ -128,6 +129,8 @@ def star(row: Catalog, picture: str) -> str:
     """
     name = as_line(str(row.column("name")[0]))
     words = [Status(row.column("status")[0]).words, *Flag(int(row.column("flags")[0])).words]
+    if "verdict" in row.names:
+        words.insert(0, Verdict(row.column("verdict")[0]).words)
     text = "; ".join(word for word in words if word) or "no flags"
     image = (
         f'<figure><a href="{escape(picture)}"><img src="{escape(picture)}" alt="Light curve, periodogram, '
@@ -151,7 +154,9 @@ def _star_rows(row: Catalog) -> Iterable[str]:
             continue
         column = row.columns[name]
         shown = _shown(row, name)
-        if f"{name}_lower" in row.names and shown != "–":
+        if f"{name}_lower" in row.names and shown == "–":
+            shown = _limit(row, name)
+        elif f"{name}_lower" in row.names:
             shown += f"<br><small>{_shown(row, f'{name}_lower')} … {_shown(row, f'{name}_upper')}</small>"
         unit = f"<br><small>[{escape(column.unit)}]</small>" if column.unit else ""
         yield (
@@ -160,22 +165,34 @@ def _star_rows(row: Catalog) -> Iterable[str]:
         )
 
 
+def _limit(row: Catalog, name: str) -> str:
+    """What bounds a quantity without a value."""
+    for end, sign in (("lower", "&gt;"), ("upper", "&lt;")):
+        if (bound := _shown(row, f"{name}_{end}")) != "–":
+            return f"{sign} {bound}"
+    return "–"
+
+
 def _shown(row: Catalog, name: str) -> str:
-    about, value = attributes(row.columns[name]), row.column(name)[0]
-    words = dict(zip(about.get("flag_values", ()), about.get("flag_meanings", "").split(), strict=False))
+    column, value = row.columns[name], row.column(name)[0]
+    if has_words(column):
+        return str(in_words(column, row.column(name))[0]).replace("_", " ").replace("|", ", ")
     if isinstance(value, float | np.floating):
         return f"{value:.6g}" if np.isfinite(value) else "–"
-    return escape(str(words.get(value, value)).replace("_", " ") if words else as_line(str(value)))
+    return escape(as_line(str(value)))
 
 
 def _numbers(catalog: Catalog, compared: Comparison | None) -> str:
-    status, rotating = catalog.column("status"), catalog.column("rotating").astype(bool)
+    status, told = catalog.column("status"), "verdict" in catalog.names
+    verdict = catalog.column("verdict" if told else "rotating")  # where 1 is a rotator too
+    rotating = verdict == Verdict.ROTATOR
     periods = catalog.column("prot")[rotating]
     measured = catalog.column("lifetime_flag") == LifetimeFlag.MEASURED
     facts = [
         (f"{len(catalog):,}", "stars"),
         (f"{np.count_nonzero(status == Status.OK):,}", "finished fits"),
-        (f"{np.count_nonzero(rotating):,}", "with detected rotation"),
+        (f"{np.count_nonzero(rotating):,}", "rotators"),
+        *([(f"{np.count_nonzero(verdict == Verdict.PROBABLE):,}", "probable ones")] if told else []),
         (f"{np.median(periods):.3g} d" if len(periods) else "–", "median period of those"),
         (f"{np.count_nonzero(measured):,}", "measured spot lifetimes"),
     ]
@@ -217,9 +234,9 @@ def _literature(compared: Comparison | None) -> str:
 
 def _table(catalog: Catalog) -> str:
     heads, filters, widths = [], [], []
-    for number, name in enumerate(TABLE):
+    for number, name in enumerate(table_columns(catalog)):
         column = catalog.columns[name]
-        is_number = column.dtype != "str" and name not in ("lifetime_flag", "rotating", "flags", "status")
+        is_number = column.dtype != "str" and not has_words(column)
         kind = ' class="number"' if is_number else ""
         widths.append(f'<col style="width:{_WIDTHS.get(name, 6.2)}rem">')
         unit = f"<small>{escape(column.unit)}</small>" if column.unit else "<small>&nbsp;</small>"
@@ -252,7 +269,7 @@ def _provenance(attrs: Mapping[str, Any], recipe: str) -> str:
         f'<tr><th scope="row">{escape(key)}</th><td><code>'
         f"{escape(as_line(value) if isinstance(value, str) else json.dumps(value))}</code></td></tr>"
         for key, value in sorted(attrs.items())
-        if key != "columns"
+        if key not in ("columns", "recipe")  # the recipe is below
     )
     shown = f"<details><summary>Recipe</summary><pre>{escape(recipe)}</pre></details>" if recipe else ""
     return f'<table class="plain"><tbody>{rows}</tbody></table>{shown}'

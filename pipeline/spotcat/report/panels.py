@@ -9,6 +9,7 @@ import numpy as np
 from spotcat.report.fitted import FittedStar
 from spotcat.report.flux import unit
 from spotcat.report.style import DATA, GUIDE, MODEL, log_periods
+from spotcat.status import Verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,12 +97,15 @@ def with_errors(row: dict[str, Any], name: str, unit: str) -> str:
 def periodogram(axes: Axes, star: FittedStar, published: float | None) -> None:
     """Gain in ln likelihood against trial period [d], with the period found, its half and its double.
 
+    A period that is no more than a candidate has a question mark.
+
     Args:
         axes: where to.
         star: the star.
         published: a period from elsewhere to mark with a triangle [d].
     """
     prot, low, high = star.row["prot"], star.period[0], star.period[-1]
+    mark = "?" if "verdict" in star.row and Verdict(star.row["verdict"]).is_candidate else ""
     axes.plot(star.period, star.gain, color=DATA)
     axes.axhline(0, color=GUIDE, lw=0.5, zorder=0)
     bottom, top = gain_range(star.gain)
@@ -110,7 +114,7 @@ def periodogram(axes: Axes, star: FittedStar, published: float | None) -> None:
     for factor, style, label in ((1.0, "-", "P"), (0.5, "--", "P/2"), (2.0, ":", "2P")):
         if 1.05 * low < factor * prot < high / 1.05:
             axes.axvline(factor * prot, 0, 0.89, color=MODEL, ls=style, lw=0.8, zorder=0)
-            axes.text(factor * prot, 0.98, label, transform=across, ha="center", va="top", color=MODEL, size=7)
+            axes.text(factor * prot, 0.98, label + mark, transform=across, ha="center", va="top", color=MODEL, size=7)
     if published is not None:
         axes.plot(published, 0.03, "^", ms=5, mfc="white", mec="k", mew=0.8, transform=across, zorder=4)
     log_periods(axes.xaxis)

@@ -14,7 +14,7 @@ from spotcat.report.fitted import FittedStar, autocorrelation, load_fitted
 from spotcat.report.flux import draw_flux, draw_left_out, light_curve, unit
 from spotcat.report.panels import periodogram, rotations, with_errors
 from spotcat.report.style import DATA, GUIDE, MODEL, picture
-from spotcat.status import Flag, LeftOut, LifetimeFlag, Status
+from spotcat.status import Flag, LeftOut, LifetimeFlag, Status, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _LAGS = 6
 """Rotations in the autocorrelation."""
-_LINE = 0.098
+_LINE = 0.089
 """Distance of two lines of text, as a fraction of their panel."""
 _LETTERS = 40
 """Letters of a name that are shown; of a longer one the middle is left out."""
@@ -36,7 +36,7 @@ def show(catalog_path: str | Path, name: str | int, out: str | Path, published: 
     """Draw one star of a finished run.
 
     Args:
-        catalog_path: the catalog in its run folder, with the light curves beside it.
+        catalog_path: the catalog in its run folder, with the light curves beside it; or that folder.
         name: the star's name, such as ``KIC 10002792``, or star id.
         out: the file to write; PNG, PDF or SVG by its suffix.
         published: a period from elsewhere to mark [d].
@@ -155,8 +155,11 @@ def _autocorrelation(axes: Axes, star: FittedStar) -> None:
 
 def _numbers(axes: Axes, star: FittedStar, published: float | None) -> None:
     row = star.row
+    verdict = Verdict(row["verdict"]) if "verdict" in row else None
+    period = "Candidate P" if verdict is not None and verdict.is_candidate else "Rotation P"
     lines = [
-        ("Rotation P", with_errors(row, "prot", "d")),
+        ("Verdict", verdict.words if verdict is not None else ""),
+        (period, with_errors(row, "prot", "d")),
         ("Equator", with_errors(row, "peq", "d")),
         ("Published (△)", "" if published is None else f"{published:g} d"),
         ("Lomb–Scargle", f"{row['p_ls']:.4g} d"),
@@ -175,7 +178,9 @@ def _numbers(axes: Axes, star: FittedStar, published: float | None) -> None:
 
 
 def _lifetime(row: dict[str, Any]) -> str:
-    """The lifetime of spots, or the limit that was found."""
+    """The lifetime of spots, or the limit that was found; nothing where no rotation was."""
+    if row["lifetime_flag"] == LifetimeFlag.NOT_DETECTED:
+        return ""
     if row["lifetime_flag"] == LifetimeFlag.LOWER_LIMIT:
         return f"> {row['spot_lifetime_lower']:.3g} d"
     if row["lifetime_flag"] == LifetimeFlag.UPPER_LIMIT:

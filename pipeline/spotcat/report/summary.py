@@ -15,13 +15,16 @@ from spotcat.catalog.index import plain_name
 from spotcat.catalog.published import Published
 from spotcat.catalog.schema import attributes
 from spotcat.catalog.selection import Catalog
-from spotcat.status import Flag, LifetimeFlag, Status
+from spotcat.status import Flag, LifetimeFlag, Status, Verdict
 
 TABLE = (
-    *("name", "prot", "prot_lower", "prot_upper", "spot_lifetime", "lifetime_flag", "kappa", "rvar"),
-    *("lnl_rotation", "rotating", "flags", "status", "mission"),
+    *("name", "prot", "prot_lower", "prot_upper", "verdict", "reliability", "spot_lifetime", "lifetime_flag", "rvar"),
+    *("lnl_rotation", "flags", "status", "mission"),
 )
 """The columns of the page's table."""
+
+_LIMITS = {LifetimeFlag.LOWER_LIMIT: "spot_lifetime_lower", LifetimeFlag.UPPER_LIMIT: "spot_lifetime_upper"}
+"""Where a lifetime is only limited, the column of the limit."""
 
 MOST_ROWS = 100_000
 """Stars in the page's table at most; a browser holds no more with ease."""
@@ -71,12 +74,20 @@ def counts(catalog: Catalog) -> dict[str, list[tuple[str, int]]]:
         for code, reason in zip(status.tolist(), catalog.column("reason").tolist(), strict=True)
         if code != Status.OK
     )
+    known = catalog.column("verdict").tolist() if "verdict" in catalog.names else []
+    verdicts = Counter(Verdict(code).words for code in known)
     bits = Counter({Flag(bit).words[0]: int(np.count_nonzero(flags & bit)) for bit in Flag})
     return {
         "reasons": reasons.most_common(),
         "flags": [(words, n) for words, n in bits.most_common() if n],
         "lifetimes": lifetime.most_common(),
+        "verdicts": verdicts.most_common(),
     }
+
+
+def table_columns(catalog: Catalog) -> list[str]:
+    """The columns of the page's table that a catalog has; one of an earlier schema lacks some."""
+    return [name for name in TABLE if name in catalog.names]
 
 
 def table_script(catalog: Catalog, pages: Mapping[int, str]) -> str:
@@ -86,13 +97,14 @@ def table_script(catalog: Catalog, pages: Mapping[int, str]) -> str:
         catalog: the stars.
         pages: addresses of the stars that have a page, by star id.
     """
-    shown = catalog.query("", [*TABLE, "star_id"])
+    columns = table_columns(catalog)
+    shown = catalog.query("", [*columns, "star_id", *_LIMITS.values()])
     if len(shown) > MOST_ROWS:
         shown = shown.sort("lnl_rotation", descending=True).head(MOST_ROWS)
     ids = shown.column("star_id").tolist()
     data = {
-        "columns": [_about(shown, name) for name in TABLE],
-        "values": [_values(shown.column(name)) for name in TABLE],
+        "columns": [_about(shown, name, columns) for name in columns],
+        "values": [_values(_limited(shown) if name == "spot_lifetime" else shown.column(name)) for name in columns],
         "pages": {row: pages[star_id] for row, star_id in enumerate(ids) if star_id in pages},
     }
     # "</" would end the script if a name had it.
@@ -100,13 +112,28 @@ def table_script(catalog: Catalog, pages: Mapping[int, str]) -> str:
     return f"window.SPOTCAT={text};\n"
 
 
-def _about(catalog: Catalog, name: str) -> dict[str, Any]:
+def _limited(shown: Catalog) -> np.ndarray:
+    """Spot lifetimes [d], and their limits where there are only these; `lifetime_flag` tells which."""
+    values = shown.column("spot_lifetime")
+    for code, end in _LIMITS.items():
+        values = np.where(shown.column("lifetime_flag") == code, shown.column(end), values)
+    return values
+
+
+def _about(catalog: Catalog, name: str, columns: list[str]) -> dict[str, Any]:
     about = attributes(catalog.columns[name])
     for kind, key in (("code", "flag_values"), ("mask", "flag_masks")):
         if key in about:
             words = [word.replace("_", " ") for word in about["flag_meanings"].split()]
             return {"name": name, "kind": kind, "words": dict(zip(map(str, about[key]), words, strict=True))}
-    return {"name": name, "kind": "text" if catalog.columns[name].dtype == "str" else "number"}
+    marks: dict[str, Any] = {}
+    if name == "prot" and "verdict" in columns:
+        own = [int(code) for code in Verdict if code.is_candidate]
+        marks = {"marks": {"column": columns.index("verdict"), "behind": dict.fromkeys(map(str, own), " ?")}}
+    elif name == "spot_lifetime":
+        signs = {str(int(code)): "> " if end.endswith("lower") else "< " for code, end in _LIMITS.items()}
+        marks = {"marks": {"column": columns.index("lifetime_flag"), "before": signs}}
+    return {"name": name, "kind": "text" if catalog.columns[name].dtype == "str" else "number", **marks}
 
 
 def _values(values: np.ndarray) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -10,14 +11,14 @@ import numpy as np
 
 from spotcat.atomic import replacing_folder, write_file
 from spotcat.catalog.published import Published, published_period, read_periods
-from spotcat.catalog.query import open_catalog
+from spotcat.catalog.query import located, open_catalog
 from spotcat.catalog.selection import Catalog
 from spotcat.report import html
 from spotcat.report.diagrams import plot_against_period, plot_lifetimes, plot_periods
 from spotcat.report.recovery_plot import plot_recovery
 from spotcat.report.summary import Comparison, compare_literature, counts, table_script
 from spotcat.report.trust import Trust, plot_curve, read_trust
-from spotcat.status import InputError
+from spotcat.status import InputError, LifetimeFlag
 
 N_PAGES = 6
 """Stars that get a page of their own where none are named."""
@@ -33,7 +34,8 @@ def report(
     """Write the page of a survey, replacing an earlier one in one step.
 
     Args:
-        catalog_path: the catalog.  Stars get pages where its run folder, with the light curves, is around it.
+        catalog_path: the catalog, or its run folder.  Stars get pages where that folder, with the light curves, is
+            around it.
         out: folder for the page.
         literature: CSV table of published periods, with the columns ``name``, ``period`` [d] and ``reference``.
         stars: names of the stars that get a page; the `N_PAGES` with the clearest rotation if None.
@@ -47,7 +49,7 @@ def report(
             a report.
         RunError: the page cannot be written.
     """
-    catalog_path, out = Path(catalog_path), Path(out)
+    catalog_path, out = Path(located(catalog_path)), Path(out)
     catalog = open_catalog(catalog_path)
     published = read_periods(literature) if literature else {}
     trust = read_trust(validation) if validation else None
@@ -65,7 +67,8 @@ def report(
         figures |= _compared(compared, folder / "figures")
         recipe = catalog_path.parent / "recipe.toml"
         trusted = _trusted(trust, folder / "figures") if trust else ""
-        settings = recipe.read_text(encoding="utf-8") if recipe.exists() else ""
+        told = json.dumps(catalog.attrs.get("recipe", ""), indent=1, ensure_ascii=False).strip('"')
+        settings = recipe.read_text(encoding="utf-8") if recipe.exists() else told
         text = html.survey(catalog, counts(catalog), figures, compared, trusted, settings)
         write_file(folder / "index.html", text.encode("utf-8"))
         _star_pages(catalog, catalog_path, stems, published, folder / "stars")
@@ -102,13 +105,15 @@ def _file_names(names: Mapping[int, str]) -> dict[int, str]:
 
 def _diagrams(catalog: Catalog, folder: Path) -> dict[str, str]:
     """Draw what there is to draw; captions by file."""
-    found = catalog.query("isfinite(prot)", ["prot", "rvar", "spot_lifetime", "rotating"])
+    wanted = ["prot", "rvar", "spot_lifetime", "spot_lifetime_lower", "lifetime_flag", "rotating"]
+    found = catalog.query("isfinite(prot)", wanted)
     if not len(found):
         return {}
     prot, rotating = found.column("prot"), found.column("rotating").astype(bool)
-    rvar, lifetime = found.column("rvar"), found.column("spot_lifetime")
+    rvar, limited = found.column("rvar"), found.column("lifetime_flag") == LifetimeFlag.LOWER_LIMIT
+    lifetime = np.where(limited, found.column("spot_lifetime_lower"), found.column("spot_lifetime"))
     plot_periods(prot, rotating, folder / "periods.png")
-    captions = {"figures/periods.png": "Rotation periods."}
+    captions = {"figures/periods.png": "Rotation periods; those of stars without a detection are candidates."}
     seen = rvar > 0
     if seen.any():
         plot_against_period(
@@ -117,8 +122,11 @@ def _diagrams(catalog: Catalog, folder: Path) -> dict[str, str]:
         captions["figures/amplitudes.png"] = "Amplitude of the light curve against rotation period."
     living = lifetime > 0
     if living.any():
-        plot_lifetimes(prot[living], lifetime[living], rotating[living], folder / "lifetimes.png")
-        captions["figures/lifetimes.png"] = "Spot lifetime against rotation period; lines of 1, 3 and 10 rotations."
+        plot_lifetimes(prot[living], lifetime[living], limited[living], folder / "lifetimes.png")
+        captions["figures/lifetimes.png"] = (
+            "Spot lifetime of detected rotators against rotation period, lower limits as triangles; lines of 1, 3 and "
+            "10 rotations."
+        )
     return captions
 
 

@@ -17,6 +17,8 @@ from spotcat.run.folder import LOCK, RECIPE, RunFolder
 from spotcat.run.jobs import job_states
 from spotcat.status import InputError, RunError
 
+_SAID = {"survey.authors", "survey.licence", "survey.date"}
+"""What of a recipe a catalog says of itself, and nothing is computed from."""
 # What a driver killed before it wrote its recipe may leave.
 _EARLY = {LOCK, f"{RECIPE}.partial"}
 
@@ -124,7 +126,8 @@ def is_running(folder: RunFolder) -> bool:
 def _claim(folder: RunFolder, recipe: Recipe, *, alone: bool) -> None:
     """Write the recipe into a new folder, or compare it with the one that is there.
 
-    What has produced nothing, such as a run whose globs match no file, keeps no other recipe out.
+    What has produced nothing, such as a run whose globs match no file, keeps no other recipe out, and what a catalog
+    only says of itself may change at any time.
     """
     if not folder.recipe.exists():
         write_config(recipe, folder.recipe)
@@ -134,7 +137,7 @@ def _claim(folder: RunFolder, recipe: Recipe, *, alone: bool) -> None:
     changed.pop("survey.output", None)
     if not changed:
         return
-    if alone and not _used(folder):
+    if alone and (changed.keys() <= _SAID or not _used(folder)):
         write_config(recipe, folder.recipe)
         return
     raise InputError(

@@ -18,7 +18,7 @@ from typing import Any
 
 from spotcat import __version__
 from spotcat.citation import CITATION
-from spotcat.config import Recipe, Site, Spots, digest
+from spotcat.config import Recipe, Site, Spots, digest, to_dict
 from spotcat.run.account import write_account
 from spotcat.run.cache import GIVEN, heal, left_aside, make_room
 from spotcat.run.claim import Lock, joined, owned
@@ -259,9 +259,13 @@ def _finalise(run: Run) -> CatalogSummary:
 def catalog_attributes(recipe: Recipe, work: Work) -> dict[str, Any]:
     """Attributes of the catalog; equal ones tell that a catalog was made of these very parts."""
     specs = [chunk.spec for chunk in work.chunks if chunk.spec is not None]
+    whole = to_dict(recipe)
+    # Where a run lies changes no result.
+    survey = {name: value for name, value in whole["survey"].items() if name != "output"}
     return {
         "survey": recipe.survey.name,
-        "seed": recipe.survey.seed,
+        **{name: survey[name] for name in ("seed", "authors", "licence", "date")},
+        "recipe": {**whole, "survey": survey},
         "spotcat_version": __version__,
         "citation": CITATION,
         "fit_parameters": list(specs[0].layout(recipe.fit).names) if specs else [],

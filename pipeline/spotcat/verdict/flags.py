@@ -84,6 +84,7 @@ def fit_flags(
         Flag.FEW_CYCLES: columns["baseline"] < THRESHOLDS.few_cycles * prot,
         Flag.ECLIPSES_SUSPECTED: dips,
         Flag.STEPS_SUSPECTED: steps,
+        Flag.SEVERAL_FREQUENCIES: strict,
         Flag.STRICTLY_PERIODIC: strict
         | (columns["spot_lifetime"] > THRESHOLDS.strict_lives * columns["baseline"])
         & (columns["baseline"] > THRESHOLDS.strict_cycles * prot)

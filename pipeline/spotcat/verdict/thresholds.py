@@ -48,6 +48,16 @@ class Thresholds:
         "", CHOSEN,
     )  # fmt: skip
 
+    # What is worth a second look where no rotation was detected.
+    probable_false_alarm: float = _number(
+        0.05, "", "decision", "a period that is not called a rotation is probable up to this false-alarm probability",
+        "of 118 real stars 3 rotators that are not called and none of the negatives are within this and the next",
+        CHOSEN,
+    )  # fmt: skip
+    probable_reliability: float = _number(
+        0.7, "", "decision", "and from this reliability on", "", CHOSEN,
+    )  # fmt: skip
+
     # What qualifies a result.
     lifetime_baseline: float = _number(
         60.0, "d", "flags", "light curves measured for less only limit a lifetime from below",

@@ -29,7 +29,11 @@
       const set = Object.keys(words[column]).filter((bit) => value & bit);
       return set.map((bit) => words[column][bit]).join(", ");
     }
-    return String(value);
+    const marks = columns[column].marks;
+    if (!marks) return String(value);
+    // A candidate has a question mark, a limit its sign.
+    const code = data.values[marks.column][row];
+    return ((marks.before || {})[code] || "") + value + ((marks.behind || {})[code] || "");
   }
 
   // A filter of numbers: > < >= <= =, a range "5..10", or "-" for missing values.  Null if it says nothing yet.
