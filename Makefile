@@ -30,8 +30,7 @@ test: $(READY)
 LOWEST ?=
 FAST   := tests/fit tests/verdict tests/ingest/test_ingest_store.py tests/ingest/test_ingest_readers.py \
     $(addprefix tests/catalog/test_,dataset.py export.py export_text.py parts.py query.py schema.py) \
-    $(addprefix tests/gp/test_gp_,laws.py likelihood.py solver.py) \
-    $(addprefix tests/star/test_star_,envelopes.py survey.py) tests/test_config.py tests/test_imports.py
+    tests/model tests/gp/test_gp_solver.py tests/star/test_star_envelopes.py tests/test_config.py tests/test_imports.py
 $(VENV)/.ready-fast: pyproject.toml tests/lowest.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python tests/lowest.py > $(VENV)/lowest.txt

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import spotcat
+from spotcat.fit.programs import ROOMS
 from spotcat.run.fingerprint import closure
 
 PACKAGE = Path(spotcat.__file__).parent
@@ -32,22 +33,23 @@ ARROWS: dict[str, set[str]] = {
     "reference": {"status", "toml", "settings"},
     "citation": set(),
     "star": set(),
-    "gp": {"star", "gaps"},
-    "verdict": {"gp"},
-    "fit": {"gp", "star", "gaps", "verdict"},
+    "model": {"star", "gaps"},
+    "gp": {"model", "star"},
+    "verdict": {"model"},
+    "fit": {"model", "gp", "star", "gaps", "verdict"},
     "ingest": {"atomic", "gaps"},
     "catalog": {"atomic"},
     "run": {"fit", "verdict", "ingest", "catalog", "atomic"},
-    "check": {"star", "gp", "fit", "verdict", "ingest", "catalog", "atomic"},
-    "report": {"star", "gp", "ingest", "catalog", "atomic"},
+    "check": {"star", "fit", "verdict", "ingest", "catalog", "atomic"},
+    "report": {"star", "model", "ingest", "catalog", "atomic"},
     "validation": {"run", "check", "report", "ingest", "catalog", "atomic"},
     "commands": {"run", "check", "report", "catalog", "verdict", "ingest", "validation", "reference"},
     "cli": {"commands"},
     "__main__": {"cli"},
 }
 OWNERS: dict[str, set[str]] = {
-    "jax": {"star", "gp", "fit"},
-    "jaxlib": {"star", "gp", "fit"},
+    "jax": {"star", "model", "gp", "fit"},
+    "jaxlib": {"star", "model", "gp", "fit"},
     "blackjax": {"star", "gp", "fit"},
     "dask": {"run"},
     "distributed": {"run"},
@@ -148,9 +150,13 @@ def test_the_package_holds_the_arrows_and_the_ownership_of_libraries() -> None:
     assert violations(PACKAGE) == []
 
 
+def test_kept_programs_are_told_apart_by_the_sources_of_every_room_that_has_jax() -> None:
+    assert set(ROOMS) == OWNERS["jax"]
+
+
 def test_the_verdict_reaches_no_jax_through_any_module_that_it_imports() -> None:
     modules, others = closure(str(path.relative_to(PACKAGE)) for path in (PACKAGE / "verdict").glob("*.py"))
-    assert PACKAGE / "gp" / "grid.py" in modules
+    assert PACKAGE / "model" / "grid.py" in modules
     assert not {"jax", "jaxlib", "blackjax"} & others
     names = [f"spotcat.verdict.{path.stem}" for path in sorted((PACKAGE / "verdict").glob("*.py"))]
     told = f"import sys, importlib\n[importlib.import_module(n) for n in {names}]\nprint('jax' in sys.modules)"

@@ -1,4 +1,4 @@
-"""The laws of spots that a recipe may choose by name, without what they compute: `spotcat.star.survey` does that."""
+"""The laws of spots that a recipe may choose by name, without what they compute: `spotcat.model.laws` does that."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from spotcat.config import FitConfig, Spots
 from spotcat.fit.buckets import choose_bucket
 from spotcat.fit.compiled import ON_A_CPU
 from spotcat.fit.engine import fit_stars
-from spotcat.star.survey import envelope_of, latitude_of, visibility_of
+from spotcat.model.laws import envelope_of, latitude_of, visibility_of
 from spotcat.status import LifetimeFlag
 
 M, DT, NOISE = harness.size(300, 128), 0.5, 0.2

@@ -32,7 +32,7 @@ from spotcat.fit.buckets import BucketSpec, choose_bucket, grid_stars
 from spotcat.fit.compiled import ON_A_CPU, compilations
 from spotcat.fit.lanes import Room, this_device
 from spotcat.fit.search import make_bank, search, tiles_for
-from spotcat.gp.likelihood import score
+from spotcat.model.likelihood import score
 from spotcat.verdict.classical import autocorrelation_periods, lomb_scargle_periods
 
 DT, WORKERS = 0.5, harness.size(2, 1)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 THETA = np.array([np.log(8.0), -1.0, 0.6, np.log(12.0), np.log(5.0), -0.4, -1.0, 0.1, 0, 0, 0, -4, -3.5, -3, -2, -2.5])
-"""Coordinates of a fitted star, as ``gp.layout.Layout`` names them."""
+"""Coordinates of a fitted star, as ``model.layout.Layout`` names them."""
 
 
 class Star(NamedTuple):

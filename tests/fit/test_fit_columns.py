@@ -16,7 +16,7 @@ from spotcat.fit.columns import FitTable, fit_table
 from spotcat.fit.modes import Fit
 from spotcat.fit.posterior import laplace_draws, quantities
 from spotcat.fit.second import Second
-from spotcat.gp.outliers import MOST_OUTLIERS
+from spotcat.model.outliers import MOST_OUTLIERS
 from spotcat.status import Flag, LifetimeFlag, ParameterFlag, Status
 from spotcat.verdict.calibration import settings, shipped
 from spotcat.verdict.dips import dipping

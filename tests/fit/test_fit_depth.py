@@ -30,9 +30,9 @@ from spotcat.fit.modes import OTHER_ENVELOPES, SCREEN_STEPS
 from spotcat.fit.refine import refine
 from spotcat.fit.search import N_SPOT, Bank, bytes_of_null, search, seen_and_null, tiles_for
 from spotcat.fit.shown import show
-from spotcat.gp.grid import Grid
-from spotcat.gp.layout import Layout
-from spotcat.gp.whittle import Periodogram
+from spotcat.model.grid import Grid
+from spotcat.model.layout import Layout
+from spotcat.model.whittle import Periodogram
 
 CONFIG = FitConfig()
 GPU = Device("gpu", 139 * 2**30)

@@ -22,10 +22,10 @@ from spotcat.fit.modes import Wanted, fit_modes
 from spotcat.fit.refine import expected_and_jacobian, refine
 from spotcat.fit.search import search
 from spotcat.fit.single import fit_on_own_grids
-from spotcat.gp.composite import covariance
-from spotcat.gp.grid import BINS_PER_PERIOD, fitted_grid, grid_lengths
-from spotcat.gp.layout import Layout
-from spotcat.gp.whittle import expected_power
+from spotcat.model.composite import covariance
+from spotcat.model.grid import BINS_PER_PERIOD, fitted_grid, grid_lengths
+from spotcat.model.layout import Layout
+from spotcat.model.whittle import expected_power
 from spotcat.status import Flag, LifetimeFlag, Status
 from spotcat.verdict.decision import no_rotation
 

@@ -14,10 +14,10 @@ from spotcat.fit.buckets import choose_bucket, grid_stars
 from spotcat.fit.confirm import GridStar, exact_derivatives, exact_values
 from spotcat.fit.engine import fit_stars
 from spotcat.gaps import stretches_of
-from spotcat.gp.composite import covariance
-from spotcat.gp.grid import grid_star
-from spotcat.gp.priors import negative_log_prior
-from spotcat.gp.whittle import expected_power, periodogram
+from spotcat.model.composite import covariance
+from spotcat.model.grid import grid_star
+from spotcat.model.priors import negative_log_prior
+from spotcat.model.whittle import expected_power, periodogram
 
 CONFIG = FitConfig()
 THETA = np.array([*SHORT_LIVED[:3], np.log(90.0), np.log(40.0), *SHORT_LIVED[5:]])

@@ -16,9 +16,9 @@ from spotcat.fit.climb import Climb, begin_at, chosen_of
 from spotcat.fit.confirm import GridStar, confirm
 from spotcat.fit.group import Group
 from spotcat.fit.lanes import this_device
-from spotcat.gp.composite import covariance, support_steps
-from spotcat.gp.grid import Grid
-from spotcat.gp.whittle import periodogram
+from spotcat.model.composite import covariance, support_steps
+from spotcat.model.grid import Grid
+from spotcat.model.whittle import periodogram
 
 GRID = Grid(256, 0.5)
 LAYOUT = GRID.layout(FitConfig())

@@ -17,10 +17,10 @@ from spotcat.fit.lanes import Room, this_device
 from spotcat.fit.levels import pick_periods, search_stars
 from spotcat.fit.refine import whittle_derivatives
 from spotcat.fit.search import Tiles, make_bank, search
-from spotcat.gp.composite import covariance, red_rows
-from spotcat.gp.grid import BINS_PER_PERIOD, fullest
-from spotcat.gp.layout import LN_WHITE_MIN
-from spotcat.gp.whittle import expected_power, negative_log_likelihood, periodogram, profiled_powers
+from spotcat.model.composite import covariance, red_rows
+from spotcat.model.grid import BINS_PER_PERIOD, fullest
+from spotcat.model.layout import LN_WHITE_MIN
+from spotcat.model.whittle import expected_power, negative_log_likelihood, periodogram, profiled_powers
 
 CONFIG = FitConfig()
 

@@ -12,7 +12,7 @@ from fit_samples import Star
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import choose_bucket, grid_stars
 from spotcat.gaps import stretches_of
-from spotcat.gp.grid import Grid, grid_star
+from spotcat.model.grid import Grid, grid_star
 from spotcat.verdict.classical import autocorrelation_periods, lomb_scargle_periods
 from spotcat.verdict.describing import describing
 from spotcat.verdict.dips import dipping

@@ -13,10 +13,10 @@ from spotcat.fit.buckets import choose_bucket, grid_stars
 from spotcat.fit.confirm import GridStar
 from spotcat.fit.engine import fit_stars
 from spotcat.fit.shown import mean_frequency, show
-from spotcat.gp.composite import covariance, noise_variance, spot_levels, spot_rows
-from spotcat.gp.grid import Grid
-from spotcat.gp.layout import N_SHAPE
-from spotcat.gp.outliers import MOST_OUTLIERS, further, joined, outlier_times, without
+from spotcat.model.composite import covariance, noise_variance, spot_levels, spot_rows
+from spotcat.model.grid import Grid
+from spotcat.model.layout import N_SHAPE
+from spotcat.model.outliers import MOST_OUTLIERS, further, joined, outlier_times, without
 
 CONFIG = FitConfig()
 

@@ -13,8 +13,8 @@ from fit_samples import Star, simulate
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import choose_bucket
 from spotcat.fit.engine import fit_stars
-from spotcat.gp.grid import Grid, grid_star, segment_design
-from spotcat.gp.likelihood import log_likelihood, offset_columns
+from spotcat.model.grid import Grid, grid_star, segment_design
+from spotcat.model.likelihood import log_likelihood, offset_columns
 
 
 class Trended(NamedTuple):

@@ -12,14 +12,9 @@ import pytest
 from scipy.integrate import quad
 
 from spotcat import AnalyticKernel, SpotEvolutionModel, TrapezoidSymmetricEnvelope, UniformLatitude, VisibilityFunction
-from spotcat.gp.kernel import (
-    Rotation,
-    _compiled,
-    harmonic_covariances,
-    harmonic_slopes,
-    rotation_of,
-    spot_covariance,
-)
+from spotcat.gp.covariance import spot_covariance
+from spotcat.gp.kernel import _compiled
+from spotcat.model.harmonics import Rotation, harmonic_covariances, harmonic_slopes, rotation_of
 
 
 def random_model(rng: np.random.Generator) -> SpotEvolutionModel:

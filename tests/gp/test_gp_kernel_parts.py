@@ -23,7 +23,8 @@ from spotcat import (
     VisibilityFunction,
     gnevyshev_waldmeier,
 )
-from spotcat.gp.kernel import harmonics_needed, spot_covariance
+from spotcat.gp.covariance import spot_covariance
+from spotcat.gp.kernel import harmonics_needed
 from spotcat.star.laws import LatitudeLaw
 
 ENVELOPE = TrapezoidSymmetricEnvelope(6.0, 4.0)

@@ -13,9 +13,9 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from spotcat.config import Site, load_recipe
-from spotcat.gp.grid import Grid, GridBatch, grid_star
-from spotcat.gp.predict import StarPrediction
 from spotcat.ingest.lightcurve import LightCurve, Removed, join, with_slope
+from spotcat.model.grid import Grid, GridBatch, grid_star
+from spotcat.model.predict import StarPrediction
 from spotcat.report.fitted import FittedStar, Piece, left_out, load_fitted
 from spotcat.report.flux import draw_left_out, flux_range, light_curve
 from spotcat.report.star_page import draw

@@ -19,9 +19,9 @@ from spotcat.check.recovery import read_truth
 from spotcat.check.simulate import simulate_star, truth_path
 from spotcat.config import FitConfig, load_recipe
 from spotcat.fit.buckets import choose_bucket
-from spotcat.gp.grid import GridBatch, fitted_grid, segment_design
-from spotcat.gp.likelihood import offset_columns
-from spotcat.gp.predict import StarPrediction
+from spotcat.model.grid import GridBatch, fitted_grid, segment_design
+from spotcat.model.likelihood import offset_columns
+from spotcat.model.predict import StarPrediction
 from spotcat.report.corner import corner
 from spotcat.report.fitted import FittedStar, Piece, autocorrelation, densest, load_fitted, stretches
 from spotcat.report.flux import draw_flux

@@ -16,12 +16,12 @@ from spotcat.catalog.validate import validate
 from spotcat.config import Recipe, Site, Spots, load_recipe
 from spotcat.fit.buckets import choose_bucket
 from spotcat.fit.engine import fit_stars
-from spotcat.gp.composite import covariance
-from spotcat.gp.grid import Grid
 from spotcat.ingest.store import LightCurveStore
+from spotcat.model.composite import covariance
+from spotcat.model.grid import Grid
+from spotcat.model.laws import envelope_of, latitude_of, visibility_of
 from spotcat.report.fitted import load_fitted
 from spotcat.run.stages import run_survey
-from spotcat.star.survey import envelope_of, latitude_of, visibility_of
 
 LAWS = Spots("exponential", (), "limb-darkened", (0.4, 0.25), "belts", (25.0, 8.0))
 STARS = ((4.0, 14.0), (6.0, 16.0), (8.0, 20.0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spotcat.gp.grid import GridBatch
+from spotcat.model.grid import GridBatch
 from spotcat.verdict.coherence import pulsating
 
 DT, N = 0.05, 16384

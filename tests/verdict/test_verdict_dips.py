@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fit_samples import Star, simulate
 
-from spotcat.gp.grid import Grid, grid_star
+from spotcat.model.grid import Grid, grid_star
 from spotcat.verdict.dips import dipping, roughness, skewness, winning_box
 
 RNG = np.random.default_rng(5)

@@ -7,7 +7,7 @@ import pytest
 from fit_samples import Star
 
 from spotcat.check.quiet import dumps
-from spotcat.gp.grid import Grid, GridBatch, grid_star
+from spotcat.model.grid import Grid, GridBatch, grid_star
 from spotcat.verdict.steps import sharpness, stepping
 from spotcat.verdict.thresholds import THRESHOLDS
 

@@ -14,17 +14,17 @@ from typing import NamedTuple
 import numpy as np
 
 from spotcat.config import FitConfig
-from spotcat.gp.grid import (
+from spotcat.model.grid import (
     BINS_PER_PERIOD,
     Grid,
     GridBatch,
     Measurements,
     finest_step,
+    grid_of_step,
     grid_star,
-    part_grid,
     search_grid,
 )
-from spotcat.gp.layout import Layout
+from spotcat.model.layout import Layout
 
 SHORTEST_GRID = 128
 """Grids are not made coarser than this many points."""
@@ -110,11 +110,11 @@ class BucketSpec:
         """
         if self.finest and period < BINS_PER_PERIOD * self.dt:
             finer = max(int(np.log2(period / BINS_PER_CYCLE / self.finest)), 0)
-            return part_grid(self.whole, float(f"{self.finest * 2**finer:.5g}"), config)
+            return grid_of_step(self.whole, float(f"{self.finest * 2**finer:.5g}"), config)
         factor = 1
         while self.n_time // (2 * factor) >= SHORTEST_GRID and 2 * factor * self.dt <= period / bins:
             factor *= 2
-        return self.whole.coarsened(factor)
+        return grid_of_step(self.whole, factor * self.dt, config)
 
     def refitted(self, grid: Grid, period: float, gain: float, config: FitConfig) -> Grid:
         """The grid that a fit's best mode asks for: the one it was found on, if that shows it well.

@@ -17,7 +17,7 @@ from jax import Array
 
 from spotcat.fit.lanes import map_lanes, map_tiles
 from spotcat.fit.search import N_SPOT
-from spotcat.gp.layout import KAPPA_MAX, LN_WHITE_MIN, N_RED, Layout
+from spotcat.model.layout import KAPPA_MAX, LN_WHITE_MIN, N_RED, Layout
 
 FIRST_DAMPING = 0.5
 PERIOD_BOX = 0.25

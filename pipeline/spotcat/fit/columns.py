@@ -12,7 +12,7 @@ from spotcat.fit.buckets import BucketSpec, Measurements, grid_stars
 from spotcat.fit.modes import Fit
 from spotcat.fit.posterior import KEPT, Quantities, kept, rotating_share, shrinkage
 from spotcat.fit.second import Second
-from spotcat.gp.layout import N_SHAPE
+from spotcat.model.layout import N_SHAPE
 from spotcat.status import LifetimeFlag, Status
 from spotcat.verdict.calibration import QUANTITIES
 from spotcat.verdict.decision import Fitted, Seen, verdict

@@ -17,10 +17,10 @@ from jax import Array
 from spotcat.fit.climb import Chosen, Climb, Rest, Steps, climb_lanes
 from spotcat.fit.lanes import map_lanes
 from spotcat.fit.programs import program
-from spotcat.gp.composite import noise_variance, signal_of, signal_slopes, within_reach
-from spotcat.gp.layout import Layout
-from spotcat.gp.likelihood import Score, average_information, offset_columns, project, scored
-from spotcat.gp.priors import negative_log_prior
+from spotcat.model.composite import noise_variance, signal_of, signal_slopes, within_reach
+from spotcat.model.layout import Layout
+from spotcat.model.likelihood import Score, average_information, offset_columns, project, scored
+from spotcat.model.priors import negative_log_prior
 
 BANDED_FROM = 256
 

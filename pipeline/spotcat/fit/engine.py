@@ -16,7 +16,7 @@ from spotcat.fit.modes import Fit
 from spotcat.fit.second import second_signals
 from spotcat.fit.single import fit_one_signal, replace_fits
 from spotcat.gaps import stretches_of
-from spotcat.gp.outliers import further, joined, where, without
+from spotcat.model.outliers import further, joined, where, without
 from spotcat.verdict.dips import Dips, dipping
 
 MOST_IN_DIPS = 0.3

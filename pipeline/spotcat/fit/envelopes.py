@@ -14,12 +14,12 @@ from jax import Array
 
 from spotcat.fit.lanes import map_lanes
 from spotcat.fit.programs import program
-from spotcat.gp.composite import binned_rotation, envelope_row, red_rows, spot_levels
-from spotcat.gp.kernel import harmonic_covariances
-from spotcat.gp.layout import LN_WHITE_MIN, N_SHAPE, Layout
-from spotcat.gp.priors import negative_log_prior
-from spotcat.gp.whittle import Periodogram, expected_power, negative_log_likelihood, profiled_powers
-from spotcat.star.survey import envelope_of
+from spotcat.model.composite import binned_rotation, envelope_row, red_rows, spot_levels
+from spotcat.model.harmonics import harmonic_covariances
+from spotcat.model.laws import envelope_of
+from spotcat.model.layout import LN_WHITE_MIN, N_SHAPE, Layout
+from spotcat.model.priors import negative_log_prior
+from spotcat.model.whittle import Periodogram, expected_power, negative_log_likelihood, profiled_powers
 
 LIVES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
 """Lifetimes of the map relative to the mode's."""

@@ -17,9 +17,9 @@ from spotcat.fit.confirm import GridStar, block_for, confirm
 from spotcat.fit.lanes import Device, lanes_on
 from spotcat.fit.refine import begun, refine
 from spotcat.fit.shown import Shown, show
-from spotcat.gp.composite import support_steps
-from spotcat.gp.layout import Layout
-from spotcat.gp.whittle import Periodogram
+from spotcat.model.composite import support_steps
+from spotcat.model.layout import Layout
+from spotcat.model.whittle import Periodogram
 
 
 class Table(NamedTuple):

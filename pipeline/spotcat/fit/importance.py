@@ -20,7 +20,7 @@ from scipy.stats import genpareto
 from spotcat.fit.climb import bounds, positive_definite
 from spotcat.fit.posterior import N_DRAWS
 from spotcat.fit.ranking import log_mass
-from spotcat.gp.layout import Layout
+from spotcat.model.layout import Layout
 
 Values = Callable[[np.ndarray], np.ndarray]
 """Negative log-posterior of parameter vectors of all stars, shape (B, D, n_theta) to (B, D)."""

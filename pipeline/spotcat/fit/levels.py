@@ -17,7 +17,7 @@ from spotcat.config import FitConfig
 from spotcat.fit.buckets import BucketSpec, Level, Measurements, grid_stars
 from spotcat.fit.lanes import Room
 from spotcat.fit.search import Bank, Found, make_bank, search, tiles_for
-from spotcat.gp.grid import Grid
+from spotcat.model.grid import Grid
 
 DISTINCT = 0.12
 """Periods closer than this in ln P belong to one mode."""

@@ -24,8 +24,8 @@ from spotcat.fit.posterior import Quantities, laplace_draws, quantities, with_pe
 from spotcat.fit.ranking import alias_at, is_alias, log_mass, ranking
 from spotcat.fit.refine import begun
 from spotcat.fit.search import bytes_of_null, seen_and_null
-from spotcat.gp.grid import Grid
-from spotcat.gp.outliers import outlier_times
+from spotcat.model.grid import Grid
+from spotcat.model.outliers import outlier_times
 
 SCREEN_STEPS = 8
 """Refine steps after which only the modes that will be confirmed go on."""

@@ -16,8 +16,8 @@ from spotcat.fit.confirm import GridStar, bytes_of_lane, exact_posterior
 from spotcat.fit.importance import Sampled, wall
 from spotcat.fit.lanes import Device, lanes_on, map_lanes
 from spotcat.fit.posterior import N_DRAWS
-from spotcat.gp.layout import Layout
 from spotcat.gp.sampling import run_chain
+from spotcat.model.layout import Layout
 
 CHAINS, WARM_UP, LENGTH = 4, 600, 512
 """Chains, steps of their warm-up and draws of each, of which so many are kept that all have N_DRAWS.

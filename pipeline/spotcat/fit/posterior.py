@@ -13,9 +13,9 @@ from scipy.special import expit
 
 from spotcat.config import Spots
 from spotcat.fit.climb import positive_definite
-from spotcat.gp.kernel import rotation_of
-from spotcat.gp.layout import KAPPA_MAX, N_SHAPE, Layout, Priors
-from spotcat.star.survey import envelope_of, latitude_of, visibility_of
+from spotcat.model.harmonics import rotation_of
+from spotcat.model.laws import envelope_of, latitude_of, visibility_of
+from spotcat.model.layout import KAPPA_MAX, N_SHAPE, Layout, Priors
 
 N_DRAWS = 512
 KEPT_DRAWS = 128

@@ -41,7 +41,8 @@ _OPTIONS: dict[str, Any] = {
     "xla_cpu_prefer_vector_width": 512,
     "xla_cpu_parallel_codegen_split_count": 1,
 }
-_ROOMS = ("star", "gp", "fit")
+ROOMS = ("star", "model", "gp", "fit")
+"""Those whose sources decide what a program computes."""
 _NAMED: list[Program] = []
 
 
@@ -283,7 +284,7 @@ def _is_known(name: str, value: Any) -> bool:
 def _surroundings() -> str:
     """What a program depends on beside its arguments: this package's sources, and what compiles and for what."""
     package = Path(spotcat.__file__).parent
-    sources = [*package.glob("*.py"), *(path for room in _ROOMS for path in (package / room).rglob("*.py"))]
+    sources = [*package.glob("*.py"), *(path for room in ROOMS for path in (package / room).rglob("*.py"))]
     total = hashlib.sha256()
     for path in sorted(sources):
         total.update(f"{path.relative_to(package).as_posix()}\n".encode())

@@ -12,10 +12,10 @@ from jax import Array
 
 from spotcat.fit.climb import Chosen, Climb, Rest, Steps, begin_at, climb_lanes
 from spotcat.fit.programs import program
-from spotcat.gp.composite import Signal, signal_of, signal_slopes
-from spotcat.gp.layout import Layout
-from spotcat.gp.priors import negative_log_prior
-from spotcat.gp.whittle import Periodogram, expected_power, negative_log_likelihood
+from spotcat.model.composite import Signal, signal_of, signal_slopes
+from spotcat.model.layout import Layout
+from spotcat.model.priors import negative_log_prior
+from spotcat.model.whittle import Periodogram, expected_power, negative_log_likelihood
 
 TOLERANCE = 1e-3
 

@@ -22,10 +22,10 @@ from spotcat.config import FitConfig
 from spotcat.fit.buckets import Level
 from spotcat.fit.lanes import Room, lanes_on, map_lanes
 from spotcat.fit.programs import program
-from spotcat.gp.composite import red_rows, spot_rows
-from spotcat.gp.layout import KAPPA_MAX, LN_WHITE_MIN, N_RED, Layout
-from spotcat.gp.whittle import Periodogram, expected_power, negative_log_likelihood, periodogram, profiled_powers
-from spotcat.star.survey import envelope_of
+from spotcat.model.composite import red_rows, spot_rows
+from spotcat.model.laws import envelope_of
+from spotcat.model.layout import KAPPA_MAX, LN_WHITE_MIN, N_RED, Layout
+from spotcat.model.whittle import Periodogram, expected_power, negative_log_likelihood, periodogram, profiled_powers
 
 SCREEN_UPDATES, UPDATES, NULL_UPDATES = 6, 12, 120
 SECOND_HARMONIC = 0.25

@@ -21,7 +21,7 @@ from spotcat.fit.modes import Fit
 from spotcat.fit.posterior import rotating_share
 from spotcat.fit.search import N_SPOT
 from spotcat.fit.single import fit_one_signal, replace_fits
-from spotcat.gp.outliers import where
+from spotcat.model.outliers import where
 from spotcat.verdict.decision import no_rotation
 
 LEAST_GAIN = 10.0

@@ -20,10 +20,10 @@ from jax import Array
 from spotcat.fit.confirm import GridStar
 from spotcat.fit.lanes import map_lanes
 from spotcat.fit.programs import program
-from spotcat.gp.composite import noise_variance, red_rows, spot_levels, spot_rows, within_reach
-from spotcat.gp.layout import N_SHAPE, Layout
-from spotcat.gp.likelihood import offset_columns, score
-from spotcat.gp.linalg import toeplitz_product
+from spotcat.model.composite import noise_variance, red_rows, spot_levels, spot_rows, within_reach
+from spotcat.model.layout import N_SHAPE, Layout
+from spotcat.model.likelihood import offset_columns, score
+from spotcat.model.linalg import toeplitz_product
 
 NEAR = float(np.log(1.2))
 """Frequencies this close in ln to that of the mean angular velocity are averaged: further away lies what the first

@@ -13,7 +13,7 @@ from spotcat.fit.lanes import Room
 from spotcat.fit.levels import Searched, Starts
 from spotcat.fit.modes import Fit, Wanted, fit_modes
 from spotcat.fit.posterior import rotating_share
-from spotcat.gp.grid import Grid
+from spotcat.model.grid import Grid
 
 SEARCH_MARGIN = 10.0
 """A further mode this much worse in log-likelihood than the best is not worth a finer grid."""

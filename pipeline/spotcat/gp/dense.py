@@ -1,7 +1,7 @@
 """Exact likelihood, prediction and information for any sampling in time, dense, padded so that stars share programs.
 
 Measurements are padded to a ladder of lengths and lags to powers of two: a second star of the same padded shape
-compiles nothing.  Offsets of segments are marginalised as in ``gp.likelihood``.
+compiles nothing.  Offsets of segments are marginalised as in ``model.likelihood``.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from jax import Array
 from jax.scipy.linalg import cho_solve, solve_triangular
 
-from spotcat.gp.grid import grid_lengths
-from spotcat.gp.likelihood import marginalised, unused_columns
+from spotcat.model.grid import grid_lengths
+from spotcat.model.likelihood import marginalised, unused_columns
 
 _SAME_LAG = 9
 """Decimals of a day to which lags are one: a tenth of a millisecond."""

@@ -14,7 +14,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from spotcat.gp.kernel import N_HARM, harmonic_powers, spot_covariance
+from spotcat.gp.covariance import N_HARM, harmonic_powers, spot_covariance
 from spotcat.star.evolution import SpotEvolutionModel
 from spotcat.star.latitude import latitude_nodes
 from spotcat.star.quadrature import gauss_nodes

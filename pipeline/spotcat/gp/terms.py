@@ -16,7 +16,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from spotcat.gp.kernel import N_HARM, harmonics_needed, latitude_nodes_needed, spot_covariance
+from spotcat.gp.covariance import N_HARM, spot_covariance
+from spotcat.gp.kernel import harmonics_needed, latitude_nodes_needed
 from spotcat.gp.spectrum import spot_spectrum
 from spotcat.star.evolution import SpotEvolutionModel
 from spotcat.star.parameters import Parameters

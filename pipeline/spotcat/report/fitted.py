@@ -14,8 +14,8 @@ from spotcat.ingest.store import LightCurveStore
 from spotcat.status import InputError
 
 if TYPE_CHECKING:
-    from spotcat.gp.grid import GridBatch
-    from spotcat.gp.predict import StarPrediction
+    from spotcat.model.grid import GridBatch
+    from spotcat.model.predict import StarPrediction
 
 BREAK = 0.1
 """A gap longer than this fraction of the measured time ends a stretch of the light curve."""
@@ -114,9 +114,9 @@ def load_fitted(catalog_path: Path, name: str | int) -> FittedStar:
     Raises:
         InputError: the catalog, the star, the light curves or the recipe are missing, or the star was not fitted.
     """
-    from spotcat.gp.grid import fitted_grid, grid_star
-    from spotcat.gp.outliers import without
-    from spotcat.gp.predict import predict_star
+    from spotcat.model.grid import fitted_grid, grid_star
+    from spotcat.model.outliers import without
+    from spotcat.model.predict import predict_star
 
     catalog_path = Path(located(catalog_path))
     found = open_catalog(catalog_path).star(name)

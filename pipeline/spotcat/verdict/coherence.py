@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spotcat.gp.grid import GridBatch
+from spotcat.model.grid import GridBatch
 from spotcat.verdict.thresholds import THRESHOLDS
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spotcat.config import FitConfig
-from spotcat.gp.grid import GridBatch
+from spotcat.model.grid import GridBatch
 from spotcat.status import Flag, Status
 from spotcat.verdict.calibration import calibrated, calibration_of, differences
 from spotcat.verdict.classical import autocorrelation_periods, lomb_scargle_periods

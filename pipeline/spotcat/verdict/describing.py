@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spotcat.gp.grid import GridBatch
+from spotcat.model.grid import GridBatch
 
 DATA_COLUMNS = ("baseline", "duty", "longest_segment", "rvar", "sph")
 """Columns that describe a light curve, whatever comes of its fit."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spotcat.gp.grid import GridBatch
+from spotcat.model.grid import GridBatch
 from spotcat.verdict.classical import times_within
 from spotcat.verdict.thresholds import THRESHOLDS
 

@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spotcat.gp.grid import Measurements
+from spotcat.model.grid import Measurements
 
 MOST_OUTLIERS = 64
 """So many bins of a light curve are left out at most."""
 
 
 class Kept(NamedTuple):
-    """The measurements of a star that are left; see ``gp.grid.Measurements``."""
+    """The measurements of a star that are left; see ``model.grid.Measurements``."""
 
     time: np.ndarray
     flux: np.ndarray

@@ -15,9 +15,9 @@ import pytest
 from scipy.linalg import toeplitz
 
 from spotcat.gp import dense
-from spotcat.gp.likelihood import average_information, log_likelihood, offset_columns, score
-from spotcat.gp.predict import predict
-from spotcat.gp.whittle import expected_power, negative_log_likelihood, periodogram
+from spotcat.model.likelihood import average_information, log_likelihood, offset_columns, score
+from spotcat.model.predict import predict
+from spotcat.model.whittle import expected_power, negative_log_likelihood, periodogram
 from spotcat.star.envelope import trapezoid_autocorrelation
 
 
@@ -207,7 +207,7 @@ def test_batched_gradient_does_not_hang_on_few_threads(threads: str) -> None:
     code = """
 import jax, jax.numpy as jnp, numpy as np
 jax.config.update("jax_enable_x64", True)
-from spotcat.gp.likelihood import log_likelihood
+from spotcat.model.likelihood import log_likelihood
 m = 512
 k = jnp.asarray(np.exp(-np.arange(m) / 20.0) * (np.arange(m) < 128))
 y = jnp.asarray(np.random.default_rng(0).normal(size=(8, m)))

@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 
 from spotcat.config import Spots
-from spotcat.spots import LAWS
-from spotcat.star.laws import GaussianBelts, HemisphericBands
-from spotcat.star.survey import (
+from spotcat.model.laws import (
     _ENVELOPES,
     _LATITUDES,
     _VISIBILITIES,
@@ -21,6 +19,8 @@ from spotcat.star.survey import (
     latitude_of,
     visibility_of,
 )
+from spotcat.spots import LAWS
+from spotcat.star.laws import GaussianBelts, HemisphericBands
 
 CHOICES = {name: Spots(name, law.high) for name, law in LAWS["envelope"].items()}
 ONE_TIME = {"exponential", "exponential-decay", "skewed-gaussian"}

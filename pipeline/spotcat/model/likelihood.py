@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.linalg import solve_triangular
 
-from spotcat.gp.linalg import (
+from spotcat.model.linalg import (
     Factor,
     autocorrelation_sums,
     factorise,

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from spotcat.gp.composite import within_reach
+from spotcat.model.composite import within_reach
 
 
 class Periodogram(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spotcat.gp.levelled import MOSTLY_LINES, levelled
+from spotcat.model.levelled import MOSTLY_LINES, levelled
 
 M = 400
 SEGMENT = np.repeat([0, 1], M // 2)

@@ -1,13 +1,13 @@
-"""Prior densities of the fitted star, in the coordinates of ``gp.composite``."""
+"""Prior densities of the fitted star, in the coordinates of ``model.composite``."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 from jax import Array
 
-from spotcat.gp.composite import shape_of
-from spotcat.gp.layout import Layout
-from spotcat.star.survey import envelope_of
+from spotcat.model.composite import shape_of
+from spotcat.model.laws import envelope_of
+from spotcat.model.layout import Layout
 
 
 def negative_log_prior(theta: Array, layout: Layout) -> Array:

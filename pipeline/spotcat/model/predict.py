@@ -12,10 +12,10 @@ import numpy as np
 from jax import Array
 from jax.scipy.linalg import cho_solve
 
-from spotcat.gp.composite import noise_variance, red_rows, spot_levels, spot_rows, within_reach
-from spotcat.gp.grid import GridBatch
-from spotcat.gp.layout import N_SHAPE, Layout
-from spotcat.gp.likelihood import offset_columns, unused_columns
+from spotcat.model.composite import noise_variance, red_rows, spot_levels, spot_rows, within_reach
+from spotcat.model.grid import GridBatch
+from spotcat.model.layout import N_SHAPE, Layout
+from spotcat.model.likelihood import offset_columns, unused_columns
 
 
 class Prediction(NamedTuple):

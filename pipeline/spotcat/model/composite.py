@@ -22,9 +22,9 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from spotcat.gp.kernel import Phases, Rotation, harmonic_covariances, harmonic_slopes, phases_of, rotation_of
-from spotcat.gp.layout import KAPPA_MAX, N_SHAPE, RED_TIMES, Layout
-from spotcat.star.survey import envelope_of, latitude_of, visibility_of
+from spotcat.model.harmonics import Phases, Rotation, harmonic_covariances, harmonic_slopes, phases_of, rotation_of
+from spotcat.model.laws import envelope_of, latitude_of, visibility_of
+from spotcat.model.layout import KAPPA_MAX, N_SHAPE, RED_TIMES, Layout
 
 _STATIC = ["n_time", "n_harm", "n_latitude", "priors", "spots"]
 jax.tree_util.register_dataclass(Layout, data_fields=["dt"], meta_fields=_STATIC)

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 from spotcat.config import FitConfig, Spots
-from spotcat.gp.composite import covariance_jacobian, covariance_of, shape_of, spot_levels, support_steps
-from spotcat.gp.grid import Grid
-from spotcat.gp.kernel import rotation_of
-from spotcat.gp.layout import LN_WHITE_MIN, Layout
-from spotcat.gp.likelihood import log_likelihood
+from spotcat.model.composite import covariance_jacobian, covariance_of, shape_of, spot_levels, support_steps
+from spotcat.model.grid import Grid
+from spotcat.model.harmonics import rotation_of
+from spotcat.model.laws import envelope_of, latitude_of, visibility_of
+from spotcat.model.layout import LN_WHITE_MIN, Layout
+from spotcat.model.likelihood import log_likelihood
 from spotcat.star.envelope import Envelope
 from spotcat.star.latitude import latitude_nodes
 from spotcat.star.laws import LatitudeLaw
-from spotcat.star.survey import envelope_of, latitude_of, visibility_of
 from spotcat.star.visibility import VisibilityFunction
 
 M, DT, WIDTH = 128, 0.5, 0.2

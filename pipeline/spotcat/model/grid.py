@@ -13,10 +13,10 @@ import numpy as np
 
 from spotcat.config import FitConfig, Spots
 from spotcat.gaps import stretches_of
-from spotcat.gp.levelled import levelled
+from spotcat.model.levelled import levelled
 
 if TYPE_CHECKING:
-    from spotcat.gp.layout import Layout
+    from spotcat.model.layout import Layout
 
 BINS_PER_PERIOD = 4
 """Bins in the shortest period searched."""
@@ -107,7 +107,7 @@ class Grid(NamedTuple):
 
     def layout(self, config: FitConfig) -> Layout:
         """The covariance model on this grid."""
-        from spotcat.gp.layout import Layout, Priors
+        from spotcat.model.layout import Layout, Priors
 
         nodes = 32 if self.n_time <= 1024 else 64
         return Layout(self.n_time, self.dt, config.n_harm, nodes, Priors.of(config), Spots.of(config))
@@ -162,8 +162,16 @@ def finest_step(span: float, cadence: float, config: FitConfig) -> float:
     return min(float(f"{wanted:.5g}"), dt)
 
 
-def part_grid(whole: Grid, dt: float, config: FitConfig) -> Grid:
-    """The grid of a fit with a step finer than that of the whole light curve: as much of it as `max_points` allow."""
+def grid_of_step(whole: Grid, dt: float, config: FitConfig) -> Grid:
+    """The grid of a fit: that of the whole light curve, coarser by a whole number, or finer as far as `max_points` allow.
+
+    Args:
+        whole: the grid of the search.
+        dt: step of the fit's grid [d].
+        config: limits on points.
+    """
+    if dt >= 0.999 * whole.dt:
+        return whole.coarsened(round(dt / whole.dt))
     points = min(int(np.ceil(whole.n_time * whole.dt / dt)), config.max_points)
     return Grid(next(n for n in grid_lengths(points) if n >= points), dt)
 
@@ -177,8 +185,7 @@ def fitted_grid(span: float, cadence: float, dt: float, config: FitConfig) -> Gr
         dt: step of the fit's grid [d], the catalog's column ``dt``.
         config: the settings of the fit.
     """
-    whole = search_grid(span, cadence, config)
-    return part_grid(whole, dt, config) if dt < 0.999 * whole.dt else whole.coarsened(round(dt / whole.dt))
+    return grid_of_step(search_grid(span, cadence, config), dt, config)
 
 
 def fullest(time: np.ndarray, length: float) -> slice:
