@@ -163,7 +163,7 @@ def finest_step(span: float, cadence: float, config: FitConfig) -> float:
 
 
 def grid_of_step(whole: Grid, dt: float, config: FitConfig) -> Grid:
-    """The grid of a fit: that of the whole light curve, coarser by a whole number, or finer as far as `max_points` allow.
+    """The grid of a fit: that of the whole light curve, coarser by a whole number, or finer as `max_points` allow.
 
     Args:
         whole: the grid of the search.
