@@ -19,7 +19,7 @@ CLUSTER = _HERE / "cluster.sh"
 # The tiny surveys are those of the tests of `run`.
 sys.path.insert(0, str(_HERE.parent / "run"))
 
-from run_surveys import spotcat, write_recipe, write_stars  # noqa: E402
+from run_surveys import spotcat, write_recipe, write_site, write_stars  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +68,7 @@ def stars(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def local_catalog(tmp_path_factory: pytest.TempPathFactory, stars: Path) -> Path:
     """The catalog of a run on this machine that nothing disturbed."""
     folder = tmp_path_factory.mktemp("slurm-local")
-    done = spotcat("run", write_recipe(folder / "tiny.toml", stars, folder / "run"))
+    recipe, site = write_recipe(folder / "tiny.toml", stars, folder / "run"), write_site(folder / "site.toml", "local")
+    done = spotcat("run", recipe, "--site", site)
     assert done.returncode == 0, done.stderr
     return folder / "run" / "catalog.zarr"
