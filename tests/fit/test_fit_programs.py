@@ -18,7 +18,7 @@ import pytest
 from spotcat.config import FitConfig
 from spotcat.fit import compiled, programs
 from spotcat.fit.programs import KEPT_AT, SUFFIX, Program, forget_all, on_read, program
-from spotcat.gp import composite  # noqa: F401 -- tells JAX what of a layout is data
+from spotcat.model import composite  # noqa: F401 -- tells JAX what of a layout is data
 from spotcat.model.grid import Grid
 from spotcat.model.layout import Layout
 
