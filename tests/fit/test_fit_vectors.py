@@ -13,7 +13,8 @@ from fit_samples import Star, simulate
 from spotcat.config import FitConfig
 from spotcat.fit.buckets import choose_bucket
 from spotcat.fit.engine import fit_stars
-from spotcat.model.grid import Grid, grid_star, segment_design
+from spotcat.model.design import segment_design
+from spotcat.model.grid import Grid, grid_star
 from spotcat.model.likelihood import log_likelihood, offset_columns
 
 

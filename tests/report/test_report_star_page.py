@@ -19,7 +19,8 @@ from spotcat.check.recovery import read_truth
 from spotcat.check.simulate import simulate_star, truth_path
 from spotcat.config import FitConfig, load_recipe
 from spotcat.fit.buckets import choose_bucket
-from spotcat.model.grid import GridBatch, fitted_grid, segment_design
+from spotcat.model.design import segment_design
+from spotcat.model.grid import GridBatch, fitted_grid
 from spotcat.model.likelihood import offset_columns
 from spotcat.model.predict import StarPrediction
 from spotcat.report.corner import corner

@@ -6,13 +6,13 @@ curves can put a star back on the very grid of its fit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from spotcat.config import FitConfig, Spots
 from spotcat.gaps import stretches_of
+from spotcat.model.design import segment_design, segments_of
 from spotcat.model.levelled import levelled
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ BINS_PER_PERIOD = 4
 MOST_FINER = 40
 """The finest step is at most this much finer than that of the whole light curve: there the periods that a piece of
 the one and the whole of the other can show still meet."""
-
-LEAST_PER_COLUMN = 10
-"""A segment of fewer measurements for each column has none."""
 
 _MANTISSAS = (1.0, 1.25, 1.5)
 
@@ -249,7 +246,7 @@ def grid_star(star: Measurements, grid: Grid) -> GridBatch:
         column[:] = np.bincount(cell, values, minlength=m) / n
     design = segment_design(binned, segment, mask)
     # The likelihood is the same whatever of these columns is in the flux; the periodogram is not.
-    for own in _segments(segment, mask) if design.size else ():
+    for own in segments_of(segment, mask) if design.size else ():
         y[own] -= design[own] @ (design[own].T @ y[own])
     scatter = float(np.sqrt(np.sum(y**2) / mask.sum()))
     scale = scatter if scatter > 0 else 1.0
@@ -275,30 +272,3 @@ def _reach(cell: np.ndarray, first: np.ndarray, m: int) -> int:
     begin, end = cell[first], cell[np.r_[first[1:] - 1, -1]]
     # On a grid so coarse that rounding eats up a gap the end of the longest stretch is told nothing of its beginning.
     return int(min(np.max(end - begin) + 1, np.min(begin[1:] - end[:-1])))
-
-
-def segment_design(columns: np.ndarray, segment: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Columns made orthonormal and without mean within each segment; zero where they say nothing new.
-
-    Args:
-        columns: values at each grid point, shape (M, v).
-        segment: segment number, shape (M,).
-        mask: 1 where there is a measurement, shape (M,).
-
-    Returns:
-        Shape (M, v); zero throughout a segment of too few measurements to tell its columns from its signal.
-    """
-    design = np.zeros_like(columns, dtype=float)
-    for own in _segments(segment, mask) if design.size else ():
-        if own.sum() < LEAST_PER_COLUMN * columns.shape[1]:
-            continue
-        u, size, _ = np.linalg.svd(columns[own] - columns[own].mean(axis=0), full_matrices=False)
-        rank = int(np.sum(size > 1e-8 * max(size.max(initial=0.0), 1e-300)))
-        design[own, :rank] = u[:, :rank]
-    return design
-
-
-def _segments(segment: np.ndarray, mask: np.ndarray) -> Iterator[np.ndarray]:
-    """Where the measurements of each segment are, truth values of shape (M,)."""
-    for number in np.unique(segment[mask > 0]):
-        yield (segment == number) & (mask > 0)
