@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -53,15 +51,9 @@ def few_programs() -> Iterator[None]:
     XLA maps each program several times, and crashes when it may not.  The tests of one process compile some thousands.
     """
     yield
-    with suppress(OSError):
-        most = int(Path("/proc/sys/vm/max_map_count").read_text())
-        with Path("/proc/self/maps").open("rb") as maps:
-            held = sum(1 for _ in maps)
-        if held > most / 4:
-            from spotcat.fit.programs import forget_all
+    from spotcat.fit.compiled import spare_memory_maps
 
-            forget_all()
-            gc.collect()
+    spare_memory_maps(0.25)
 
 
 @pytest.fixture(scope="session")

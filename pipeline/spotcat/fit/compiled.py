@@ -58,15 +58,18 @@ def stars_at_once(n_time: int) -> int:
     return size
 
 
-def spare_memory_maps() -> None:
-    """Give compiled programs back where a process has half of the memory maps that Linux allows it.
+def spare_memory_maps(share: float = 0.5) -> None:
+    """Give compiled programs back where a process has much of the memory maps that Linux allows it.
 
     Each program takes about a hundred of 65,530, and a process that wants more dies of it.
+
+    Args:
+        share: how much of them it may have.
     """
     with suppress(OSError, ValueError):
         with Path(MAPS[0]).open("rb") as stream:
             n_maps = sum(1 for _ in stream)
-        if 2 * n_maps > int(Path(MAPS[1]).read_text(encoding="ascii")):
+        if n_maps > share * int(Path(MAPS[1]).read_text(encoding="ascii")):
             forget_all()
 
 

@@ -7,6 +7,7 @@ versions of what compiles.  A program that is found is only loaded.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import inspect
 import os
@@ -171,6 +172,7 @@ def forget_all() -> None:
     for each in _NAMED:
         each.clear_cache()
     jax.clear_caches()
+    gc.collect()  # some refer to each other
 
 
 def _kind(leaf: Any) -> tuple[Any, ...]:
